@@ -1,0 +1,141 @@
+//! The surface: every route, the layers around them, and what they share.
+//!
+//! The only rooms that know axum are here and in the sandbox. Handlers decode,
+//! ask the engine, encode; they decide nothing about models. In reading order:
+//! [`openai`], [`ollama`] (the faces), [`streaming`] (bodies), [`trail`]
+//! (headers), [`error`] (what goes wrong), [`access`] (who may), [`admin`].
+
+pub mod access;
+pub mod admin;
+pub mod body;
+pub mod error;
+pub mod ollama;
+mod openai;
+mod streaming;
+mod trail;
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderName, HeaderValue, StatusCode},
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
+use tokio::sync::mpsc;
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument as _;
+
+use crate::{
+    api::{access::Access, admin::wire::ReloadCall},
+    current::Current,
+    failover::Failover,
+    policy::generation::Generation,
+};
+
+/// What handlers share. Cloning copies a pointer.
+#[derive(Clone)]
+pub struct Api(Arc<Shared>);
+
+/// What an [`Api`] is made of.
+pub struct Shared {
+    /// The engine.
+    pub failover: Failover,
+    /// What is in force.
+    pub current: Arc<Current>,
+    /// Where calls for a reload go.
+    pub reloads: mpsc::Sender<ReloadCall>,
+    /// Who may use what.
+    pub access: Access,
+    /// What `/api/version` says.
+    pub version: String,
+    /// The largest request body in bytes.
+    pub max_body: usize,
+    /// Where OpenRouter is, for `status`.
+    pub upstream: String,
+    /// Whether the upstream is the simulated one.
+    pub simulated: bool,
+    /// When the router started.
+    pub started: Instant,
+}
+
+impl Api {
+    /// Makes the handlers' share.
+    pub fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+
+    fn failover(&self) -> &Failover {
+        &self.0.failover
+    }
+
+    fn generation(&self) -> Arc<Generation> {
+        self.0.current.generation()
+    }
+
+    fn max_body(&self) -> usize {
+        self.0.max_body
+    }
+}
+
+/// Returns all routes.
+pub fn router(api: Api) -> Router {
+    let clients = Router::new()
+        .route("/api/version", get(ollama::version))
+        .route("/api/tags", get(ollama::tags))
+        .route("/api/ps", get(ollama::ps))
+        .route("/api/show", post(ollama::show))
+        .route("/api/chat", post(ollama::chat))
+        .route("/api/generate", post(ollama::generate))
+        .route("/v1/models", get(openai::models))
+        .route("/v1/chat/completions", post(openai::chat))
+        .route_layer(middleware::from_fn_with_state(api.clone(), access::clients));
+    let operators = Router::new()
+        .route("/router/status", get(admin::status))
+        .route("/router/models", get(admin::models))
+        .route("/router/policy", get(admin::policy))
+        .route("/router/policy/reload", post(admin::reload))
+        .route_layer(middleware::from_fn_with_state(api.clone(), access::operators));
+    Router::new()
+        .route("/", get(|| async { "Ollama is running" }))
+        .route("/health", get(admin::health))
+        .merge(clients)
+        .merge(operators)
+        .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found") })
+        .method_not_allowed_fallback(|| async { (StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed") })
+        .layer(middleware::from_fn(request_id))
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| panicked()))
+        .with_state(api)
+}
+
+/// Gives every request an id, one line in the log, and a header with the id.
+async fn request_id(request: Request, next: Next) -> Response {
+    const NAME: HeaderName = HeaderName::from_static("x-router-request-id");
+    let id = format!("req_{:016x}", fastrand::u64(..));
+    let span = tracing::info_span!("request", id = %id);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let started = Instant::now();
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("-");
+    tracing::info!(
+        parent: &span,
+        status = response.status().as_u16(),
+        model.id = header("x-router-model"),
+        attempts = header("x-router-attempts"),
+        duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "{method} {path}"
+    );
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(NAME, value);
+    }
+    response
+}
+
+fn panicked() -> Response {
+    tracing::error!("a handler panicked; this is a fault of the router's, please report it with the lines above");
+    error::Error::new(StatusCode::INTERNAL_SERVER_ERROR, "the router failed; see its log")
+        .respond(error::Protocol::Ollama)
+        .into_response()
+}

@@ -1,0 +1,88 @@
+//! The operators' routes: state, models, policy, reload, health.
+//!
+//! What the command line talks to. Shapes are in [`wire`]; they are read by
+//! programs, so fields are added and never changed.
+
+pub mod wire;
+
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use crate::{
+    api::{
+        Api,
+        admin::wire::{Account, CatalogStatus, ModelRow, PolicyRow, Status},
+        error::{Error, Protocol},
+    },
+    failover::ledger::now_ms,
+};
+
+/// `GET /health`: 200 while the router can answer, 503 while it has no models.
+pub(super) async fn health(State(api): State<Api>) -> Response {
+    let models = api.generation().visible.len();
+    let (status, word) =
+        if models > 0 { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "no models") };
+    (status, Json(json!({"status": word, "models": models}))).into_response()
+}
+
+/// `GET /router/status`.
+pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
+    let generation = api.generation();
+    let now = now_ms();
+    let account = api.failover().ledger().account(now);
+    Json(Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        upstream: api.0.upstream.clone(),
+        simulated: api.0.simulated,
+        uptime_s: api.0.started.elapsed().as_secs(),
+        free_mode: generation.settings.free_mode,
+        tool_use_only: generation.settings.tool_use_only,
+        catalog: CatalogStatus {
+            fetched: generation.catalog.fetched(),
+            models: generation.catalog.models().len(),
+            visible: generation.visible.len(),
+        },
+        account: account.map(|block| Account { limit: block.kind.to_string(), until_ms: block.until_ms }),
+        policy: PolicyRow::of(&generation, api.0.current.refused().as_deref()),
+        models: rows(&api),
+    })
+}
+
+/// `GET /router/models`: the visible models in the order of the policy.
+pub(super) async fn models(State(api): State<Api>) -> Json<Vec<ModelRow>> {
+    Json(rows(&api))
+}
+
+/// `GET /router/policy`.
+pub(super) async fn policy(State(api): State<Api>) -> Json<Vec<PolicyRow>> {
+    Json(vec![PolicyRow::of(&api.generation(), api.0.current.refused().as_deref())])
+}
+
+/// `POST /router/policy/reload`: 200 if what is in force is what is on disk,
+/// 422 if that was refused.
+pub(super) async fn reload(State(api): State<Api>) -> Response {
+    let (answer, reloaded) = oneshot::channel();
+    let gone = || Error::new(StatusCode::SERVICE_UNAVAILABLE, "the router is shutting down").respond(Protocol::Ollama);
+    if api.0.reloads.send(answer).await.is_err() {
+        return gone();
+    }
+    match reloaded.await {
+        Ok(report) => {
+            let status = if report.refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+            (status, Json(report)).into_response()
+        }
+        Err(_) => gone(),
+    }
+}
+
+fn rows(api: &Api) -> Vec<ModelRow> {
+    let generation = api.generation();
+    let healths = api.failover().ledger().healths().into_iter().collect();
+    wire::rows(&generation, &healths, now_ms())
+}

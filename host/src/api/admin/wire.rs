@@ -1,0 +1,259 @@
+//! What the operators' routes say, as types that both ends use.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use crate::{
+    catalog::{Capabilities, Model, ModelId, Traits},
+    policy::{
+        Refused,
+        generation::{Generation, Source},
+    },
+    routing::health::{Health, Standing},
+};
+
+/// A call for a reload, answered when it is done.
+pub type ReloadCall = oneshot::Sender<ReloadReport>;
+
+/// The state of the router.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Status {
+    /// The router's version.
+    pub version: String,
+    /// Where OpenRouter is.
+    pub upstream: String,
+    /// Whether that is the simulated one.
+    pub simulated: bool,
+    /// Seconds since the start.
+    pub uptime_s: u64,
+    /// Whether only free models are used.
+    pub free_mode: bool,
+    /// Whether only models with tools are used.
+    pub tool_use_only: bool,
+    /// The catalogue.
+    pub catalog: CatalogStatus,
+    /// The account's limit, if one is in force.
+    pub account: Option<Account>,
+    /// The policy.
+    pub policy: PolicyRow,
+    /// The visible models, in the order of the policy.
+    pub models: Vec<ModelRow>,
+}
+
+/// The state of the catalogue.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CatalogStatus {
+    /// When it was fetched, in seconds since 1970; 0 if never.
+    pub fetched: u64,
+    /// Models in it.
+    pub models: usize,
+    /// Models that clients may use.
+    pub visible: usize,
+}
+
+/// A limit of the account's that is in force.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Account {
+    /// Its kind.
+    pub limit: String,
+    /// When it ends, in milliseconds since 1970.
+    pub until_ms: u64,
+}
+
+/// A policy.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PolicyRow {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// What it does.
+    pub summary: String,
+    /// `embedded`, or its file.
+    pub source: String,
+    /// SHA-256 of its file.
+    pub digest: String,
+    /// `active`, or `active (change refused)`.
+    pub state: String,
+    /// The generation in force.
+    pub generation: u64,
+    /// Decisions asked of it since it is in force.
+    pub calls: u64,
+    /// Decisions that it did not give.
+    pub faults: u64,
+    /// Why the last change was refused, if it was.
+    pub refused: Option<Refusal>,
+}
+
+/// Why a change was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// How far it came.
+    pub phase: String,
+    /// What was wrong, and what to do.
+    pub reason: String,
+}
+
+/// What came of a reload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadReport {
+    /// Whether something else is in force now.
+    pub changed: bool,
+    /// The generation in force.
+    pub generation: u64,
+    /// The policy in force.
+    pub policy: String,
+    /// Its version.
+    pub version: String,
+    /// Why the change was refused, if it was.
+    pub refused: Option<Refusal>,
+}
+
+/// A model that clients may use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelRow {
+    /// The name under which it is listed.
+    pub name: String,
+    /// OpenRouter's id.
+    pub id: String,
+    /// The name that people read.
+    pub title: String,
+    /// Tokens that fit; 0 unknown.
+    pub context: u32,
+    /// The longest answer in tokens; 0 unknown.
+    pub max_output: u32,
+    /// Whether it calls tools.
+    pub tools: bool,
+    /// Whether it reads images.
+    pub vision: bool,
+    /// Whether it shows its thinking.
+    pub reasoning: bool,
+    /// Whether it costs nothing.
+    pub free: bool,
+    /// Dollars for a million prompt tokens.
+    pub prompt_price: Option<f64>,
+    /// Dollars for a million answer tokens.
+    pub completion_price: Option<f64>,
+    /// When it was listed first, in seconds since 1970.
+    pub created: u64,
+    /// When it will be gone, in seconds since 1970.
+    pub expires: Option<u64>,
+    /// How it stands.
+    pub state: ModelState,
+}
+
+/// How a model stands.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ModelState {
+    /// `ready`, `cooling` or `on trial`.
+    pub standing: String,
+    /// Milliseconds until its rest is over; 0 if it does not rest.
+    pub cooldown_ms: u64,
+    /// Failures since the last answer.
+    pub failures_in_a_row: u32,
+    /// Answers in the last five minutes.
+    pub recent_successes: u32,
+    /// Failures in the last five minutes.
+    pub recent_failures: u32,
+    /// Requests that it is answering now.
+    pub in_flight: u32,
+    /// Milliseconds to the first token, on average; 0 unknown.
+    pub first_token_ms: f32,
+    /// Tokens a second, on average; 0 unknown.
+    pub tokens_per_second: f32,
+    /// The last failure's kind.
+    pub last_failure: Option<String>,
+    /// The last failure's words.
+    pub last_message: Option<String>,
+    /// When the last failure was, in milliseconds since 1970.
+    pub last_failure_at: Option<u64>,
+}
+
+/// Returns the visible models of a generation, in the order of the policy.
+pub fn rows(generation: &Generation, healths: &HashMap<ModelId, Health>, now: u64) -> Vec<ModelRow> {
+    let row = |number: &u32| {
+        let model = generation.catalog.model(*number)?;
+        let name = generation.names.shown(*number)?;
+        Some(model_row(model, name, healths.get(&model.id), now))
+    };
+    generation.visible.iter().filter_map(row).collect()
+}
+
+fn model_row(model: &Model, name: &str, health: Option<&Health>, now: u64) -> ModelRow {
+    ModelRow {
+        name: name.to_owned(),
+        id: model.id.to_string(),
+        title: model.name.clone(),
+        context: model.context_tokens,
+        max_output: model.max_output_tokens,
+        tools: model.capabilities.contains(Capabilities::TOOLS),
+        vision: model.capabilities.contains(Capabilities::VISION),
+        reasoning: model.capabilities.contains(Capabilities::REASONING),
+        free: model.traits.contains(Traits::FREE),
+        prompt_price: model.prompt_price,
+        completion_price: model.completion_price,
+        created: model.created,
+        expires: model.expires,
+        state: health.map_or_else(ModelState::ready, |health| model_state(health, now)),
+    }
+}
+
+impl ModelState {
+    fn ready() -> Self {
+        Self { standing: "ready".to_owned(), ..Self::default() }
+    }
+}
+
+fn model_state(health: &Health, now: u64) -> ModelState {
+    let (standing, cooldown_ms) = match health.standing(now) {
+        Standing::Ready => ("ready", 0),
+        Standing::Cooling(ms) => ("cooling", ms),
+        Standing::OnTrial => ("on trial", 0),
+    };
+    let (recent_successes, recent_failures) = health.recent(now);
+    ModelState {
+        standing: standing.to_owned(),
+        cooldown_ms,
+        failures_in_a_row: health.in_a_row,
+        recent_successes,
+        recent_failures,
+        in_flight: health.in_flight,
+        first_token_ms: health.first_token_ms,
+        tokens_per_second: health.tokens_per_second,
+        last_failure: health.last_failure.as_ref().map(|last| last.kind.to_string()),
+        last_message: health.last_failure.as_ref().map(|last| last.message.clone()),
+        last_failure_at: health.last_failure.as_ref().map(|last| last.at),
+    }
+}
+
+impl PolicyRow {
+    /// Describes the policy of a generation.
+    pub fn of(generation: &Generation, refused: Option<&Refused>) -> Self {
+        let policy = &generation.policy;
+        let (calls, faults) = policy.counts();
+        Self {
+            name: policy.name.clone(),
+            version: policy.version.clone(),
+            summary: policy.summary.clone(),
+            source: match &policy.source {
+                Source::Embedded => "embedded".to_owned(),
+                Source::File(path) => path.display().to_string(),
+            },
+            digest: policy.digest.clone(),
+            state: if refused.is_some() { "active (change refused)" } else { "active" }.to_owned(),
+            generation: generation.number,
+            calls,
+            faults,
+            refused: refused.map(Refusal::of),
+        }
+    }
+}
+
+impl Refusal {
+    /// Describes a refusal.
+    pub fn of(refused: &Refused) -> Self {
+        Self { phase: refused.phase.to_string(), reason: refused.reason.clone() }
+    }
+}

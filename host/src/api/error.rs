@@ -1,0 +1,209 @@
+//! Errors as clients read them: status, hint, and a body in their protocol.
+//!
+//! The one place where an error of the engine becomes a status. It says what
+//! was tried and when to come back, in upstream's words but never with a key,
+//! and logs the chain once.
+
+use std::{fmt::Write as _, time::Duration};
+
+use axum::{
+    Json,
+    http::{HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    api::trail,
+    catalog::Capabilities,
+    chat::Unreadable,
+    failover::{self, Try},
+    routing::FailureKind,
+};
+
+/// The protocol in whose shape an error is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// `{"error":"text"}`.
+    Ollama,
+    /// `{"error":{"message","type","param","code"}}`.
+    OpenAi,
+}
+
+/// An error for a client.
+#[derive(Debug)]
+pub struct Error {
+    status: StatusCode,
+    message: String,
+    code: Option<String>,
+    retry_after: Option<Duration>,
+    tried: Vec<Try>,
+}
+
+impl Error {
+    /// Makes an error of a status and words for people.
+    pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), code: None, retry_after: None, tried: Vec::new() }
+    }
+
+    /// Makes the error for a request that cannot be understood.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// Returns the words for people.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Tells the error in a protocol.
+    pub fn respond(self, protocol: Protocol) -> Response {
+        let body = match protocol {
+            Protocol::Ollama => json!({"error": self.message}),
+            Protocol::OpenAi => openai_body(self.status, &self.message, self.code.as_deref()),
+        };
+        let mut response = (self.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        if let Some(wait) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+        }
+        if !self.tried.is_empty() {
+            headers.insert(HeaderName::from_static("x-router-attempts"), HeaderValue::from(trail::calls(&self.tried)));
+            if let Some(trail) = trail::header(&self.tried) {
+                headers.insert(HeaderName::from_static("x-router-trail"), trail);
+            }
+        }
+        response
+    }
+}
+
+/// Returns the body of an error as OpenAI's clients read it.
+pub fn openai_body(status: StatusCode, message: &str, code: Option<&str>) -> Value {
+    let kind = match status {
+        StatusCode::BAD_REQUEST => "invalid_request_error",
+        StatusCode::UNAUTHORIZED => "authentication_error",
+        StatusCode::FORBIDDEN => "permission_error",
+        StatusCode::NOT_FOUND => "not_found_error",
+        StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
+        _ => "api_error",
+    };
+    json!({"error": {"message": message, "type": kind, "param": null, "code": code}})
+}
+
+impl From<Unreadable> for Error {
+    fn from(error: Unreadable) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
+
+impl From<failover::Error> for Error {
+    fn from(error: failover::Error) -> Self {
+        use failover::Error as Engine;
+        match error {
+            Engine::Account(block, wait) => Self {
+                code: Some(block.kind.to_string()),
+                retry_after: Some(wait),
+                ..Self::new(StatusCode::TOO_MANY_REQUESTS, account_message(wait))
+            },
+            Engine::Ambiguous { .. } | Engine::Unusable(_) => Self::bad_request(error.to_string()),
+            Engine::Denied { status, code, message } => {
+                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN);
+                Self { code: Some(code), ..Self::new(status, message) }
+            }
+            Engine::Failed { tried, due_in } => failed(tried, due_in),
+            Engine::NoCandidates { asked, needs } => Self::bad_request(no_candidates(asked.as_deref(), needs)),
+            Engine::Policy(source) => {
+                tracing::error!(error = %source, "request refused because the policy failed");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, source.to_string())
+            }
+            Engine::TooLate(wait) => Self {
+                code: Some(FailureKind::RateLimitedMinute.to_string()),
+                retry_after: Some(wait),
+                ..Self::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "too many requests at once: the account's requests a minute are used up \
+                     (failover.requests_per_minute); try again later",
+                )
+            },
+            Engine::Unknown(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
+        }
+    }
+}
+
+fn account_message(wait: Duration) -> String {
+    format!(
+        "OpenRouter's free requests of today are used up for this account; they come back in {}",
+        humantime::format_duration(Duration::from_secs(wait.as_secs()))
+    )
+}
+
+fn no_candidates(asked: Option<&str>, needs: Capabilities) -> String {
+    // Ollama's words, which its clients look for.
+    let unmet = |name: &str| match asked {
+        Some(model) => format!("{model} does not support {name}, and no other model that may be used does"),
+        None => format!("no model that may be used supports {name}"),
+    };
+    if needs.contains(Capabilities::TOOLS) {
+        unmet("tools")
+    } else if needs.contains(Capabilities::VISION) {
+        unmet("images")
+    } else if needs.contains(Capabilities::AUDIO) {
+        unmet("audio")
+    } else if needs.contains(Capabilities::FILES) {
+        unmet("files")
+    } else {
+        "no model can be used: none passes the filter, or the prompt is longer than every context; \
+         see the models with `ollama-router list-models`"
+            .to_owned()
+    }
+}
+
+/// The error after all tries: the last one's status where it is the client's or
+/// the account's, else that no model answered.
+fn failed(tried: Vec<Try>, due_in: Option<Duration>) -> Error {
+    let Some(last) = tried.last() else {
+        return Error::new(StatusCode::BAD_GATEWAY, "no model was tried");
+    };
+    let all = |kinds: &[FailureKind]| tried.iter().all(|tried| kinds.contains(&tried.failure.kind));
+    let hint = last.failure.retry_after;
+    let (status, retry_after) = match last.failure.kind {
+        FailureKind::BadRequest | FailureKind::ContextOverflow => (StatusCode::BAD_REQUEST, None),
+        FailureKind::Moderated => (StatusCode::FORBIDDEN, None),
+        FailureKind::AccountBusy | FailureKind::RateLimitedDay | FailureKind::RateLimitedMinute => {
+            (StatusCode::TOO_MANY_REQUESTS, hint.or(due_in).or(Some(Duration::from_secs(60))))
+        }
+        FailureKind::KeyExhausted => (StatusCode::PAYMENT_REQUIRED, hint),
+        // Not 401: clients would ask for a key of their own.
+        FailureKind::KeyRejected | FailureKind::Connect => (StatusCode::BAD_GATEWAY, hint),
+        _ if all(&[FailureKind::RateLimitedModel]) => (StatusCode::TOO_MANY_REQUESTS, due_in),
+        _ if all(&[FailureKind::Unsupported]) => (StatusCode::BAD_REQUEST, None),
+        _ if all(&[FailureKind::TimedOut, FailureKind::Stalled]) => (StatusCode::GATEWAY_TIMEOUT, due_in),
+        _ if all(&[FailureKind::Overloaded, FailureKind::RateLimitedModel]) => {
+            (StatusCode::SERVICE_UNAVAILABLE, due_in)
+        }
+        _ => (StatusCode::BAD_GATEWAY, due_in),
+    };
+    Error {
+        status,
+        message: failed_message(&tried, due_in),
+        code: Some(last.failure.kind.to_string()),
+        retry_after,
+        tried,
+    }
+}
+
+fn failed_message(tried: &[Try], due_in: Option<Duration>) -> String {
+    let mut message = String::from(if tried.len() == 1 { "no answer" } else { "no model answered" });
+    for (place, Try { model, failure }) in tried.iter().enumerate() {
+        let separator = if place == 0 { ": " } else { "; " };
+        // Writing to a string cannot fail.
+        let _ = write!(message, "{separator}{model}: {} ({})", failure.message, failure.kind);
+    }
+    if tried.iter().any(|tried| tried.failure.kind == FailureKind::KeyRejected) {
+        message.push_str("; check openrouter.api_key");
+    }
+    if let Some(wait) = due_in {
+        let _ = write!(message, "; the first is due again in {} s", wait.as_secs().max(1));
+    }
+    message
+}

@@ -1,0 +1,107 @@
+//! The OpenAI face: chat completions and the list of models.
+//!
+//! Requests are the neutral shape already, so there is no conversion: the
+//! model's name is replaced and every other field passes as it came. Streams
+//! are in [`stream`].
+
+mod stream;
+
+use axum::{
+    Json,
+    body::Body,
+    extract::State,
+    http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse as _, Response},
+};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    api::{
+        Api, body,
+        error::{Error, Protocol},
+        openai::stream::Events,
+        streaming, trail,
+    },
+    catalog::names::AUTO,
+    chat::{Fields, Request, fold},
+    failover::Answered,
+};
+
+/// `POST /v1/chat/completions`.
+pub(super) async fn chat(State(api): State<Api>, body: Body) -> Response {
+    match answer(&api, body).await {
+        Ok(response) => response,
+        Err(error) => error.respond(Protocol::OpenAi),
+    }
+}
+
+async fn answer(api: &Api, body: Body) -> Result<Response, Error> {
+    let (request, with_usage) = request(&body::read(body, api.max_body()).await?)?;
+    let streaming = request.streaming;
+    let answered = api.failover().chat(request, api.generation()).await?;
+    if streaming { Ok(streamed(answered, with_usage)) } else { whole(answered).await }
+}
+
+/// `GET /v1/models`.
+pub(super) async fn models(State(api): State<Api>) -> Json<Value> {
+    let generation = api.generation();
+    let model = |id: &str, created: u64, vendor: &str| json!({"id": id, "object": "model", "created": created, "owned_by": vendor});
+    let auto = model(AUTO, generation.catalog.fetched(), "ollama-router");
+    let listed = generation.visible.iter().filter_map(|number| {
+        let found = generation.catalog.model(*number)?;
+        Some(model(generation.names.shown(*number)?, found.created, found.id.vendor()))
+    });
+    let data: Vec<Value> = std::iter::once(auto).chain(listed).collect();
+    Json(json!({"object": "list", "data": data}))
+}
+
+#[derive(Default, Deserialize)]
+struct StreamOptions {
+    #[serde(default)]
+    include_usage: Option<bool>,
+}
+
+/// Reads a request, and whether its stream is to end with the usage.
+fn request(body: &Bytes) -> Result<(Request, bool), Error> {
+    if body.is_empty() {
+        return Err(Error::bad_request("EOF"));
+    }
+    let mut fields: Fields = serde_json::from_slice(body).map_err(|error| Error::bad_request(error.to_string()))?;
+    let model: String = fields.read("model")?.unwrap_or_default();
+    if model.is_empty() {
+        return Err(Error::bad_request("model is required"));
+    }
+    let messages = fields.get("messages").map(|messages| messages.get().trim_start_matches(['[', ' ', '\n']));
+    if messages.is_none_or(|messages| messages.starts_with(']')) {
+        return Err(Error::bad_request("[] is too short - 'messages'"));
+    }
+    let streaming: bool = fields.read("stream")?.unwrap_or_default();
+    let options: StreamOptions = fields.read("stream_options")?.unwrap_or_default();
+    drop(fields.take("model"));
+    Ok((Request::new(model, streaming, fields)?, options.include_usage.unwrap_or_default()))
+}
+
+fn streamed(mut answered: Answered, with_usage: bool) -> Response {
+    let mut response = StatusCode::OK.into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    response.headers_mut().insert("cache-control", HeaderValue::from_static("no-cache"));
+    trail::mark(response.headers_mut(), &answered);
+    answered.tried = Vec::new();
+    *response.body_mut() = streaming::body(answered.reply, Events::new(with_usage));
+    response
+}
+
+async fn whole(mut answered: Answered) -> Result<Response, Error> {
+    let mut chunks = Vec::new();
+    while let Some(chunk) = answered.reply.next().await {
+        // Everything was held until the end, so nothing can fail any more.
+        let chunk = chunk.map_err(|failure| Error::new(StatusCode::BAD_GATEWAY, failure.message))?;
+        chunks.push(chunk);
+    }
+    let mut response = Json(fold::completion(&chunks)).into_response();
+    trail::mark(response.headers_mut(), &answered);
+    Ok(response)
+}

@@ -1,0 +1,53 @@
+//! Headers that tell which model answered, under which policy, after what.
+//!
+//! The same on every answer of every face. Values that no header can carry are
+//! left out rather than mended.
+
+use std::fmt::Write as _;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::{
+    failover::{Answered, Try},
+    policy::generation::Generation,
+    routing::FailureKind,
+};
+
+/// Marks an answer with the model, the tries and the policy.
+pub(super) fn mark(headers: &mut HeaderMap, answered: &Answered) {
+    let attempts = calls(&answered.tried) + 1;
+    headers.insert(HeaderName::from_static("x-router-attempts"), HeaderValue::from(attempts));
+    if let Ok(model) = HeaderValue::from_str(answered.model.as_str()) {
+        headers.insert(HeaderName::from_static("x-router-model"), model);
+    }
+    if let Some(policy) = policy(&answered.generation) {
+        headers.insert(HeaderName::from_static("x-router-policy"), policy);
+    }
+    if let Some(trail) = header(&answered.tried) {
+        headers.insert(HeaderName::from_static("x-router-trail"), trail);
+    }
+}
+
+/// Returns how many of the tries went to OpenRouter.
+pub(super) fn calls(tried: &[Try]) -> u64 {
+    // A model that is not served any more was not called.
+    let uncalled = |tried: &&Try| tried.failure.kind == FailureKind::Gone && tried.failure.status == 0;
+    (tried.len() - tried.iter().filter(uncalled).count()) as u64
+}
+
+/// Returns the tries before the answer, such as `a/b:free=rate-limited-model`.
+pub(super) fn header(tried: &[Try]) -> Option<HeaderValue> {
+    let mut text = String::new();
+    for Try { model, failure } in tried {
+        let separator = if text.is_empty() { "" } else { ", " };
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{separator}{model}={}", failure.kind);
+    }
+    (!text.is_empty()).then(|| HeaderValue::from_str(&text).ok())?
+}
+
+/// Returns the policy and its generation, such as `free-mode/0.1.0; generation=3`.
+fn policy(generation: &Generation) -> Option<HeaderValue> {
+    let policy = &generation.policy;
+    HeaderValue::from_str(&format!("{}/{}; generation={}", policy.name, policy.version, generation.number)).ok()
+}

@@ -1,0 +1,216 @@
+//! The whole router, put together: build it, serve, stop.
+//!
+//! Here adapters get their sections of the configuration, tasks are started, and
+//! all of them are ended. A list of steps; every step is somebody else's.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, anyhow};
+use axum::serve::ListenerExt as _;
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    api::{self, Api, Shared, access::Access},
+    config::{
+        Config,
+        load::{Loaded, Sources},
+    },
+    current::Current,
+    failover::{Failover, Limits, ledger::Ledger},
+    openrouter::{self, Client},
+    policy::{cache::Cache, engine::Engine, generation::Generation},
+    refresh::Refresh,
+    reload::{self, Inbox, Reload},
+    routing::Rests,
+    store::Store,
+};
+
+/// How long streams may go on after the signal to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How long the store may take to write what is left.
+const STORE_GRACE: Duration = Duration::from_secs(3);
+
+/// Catalogues that may wait for their generation.
+const CATALOGS: usize = 2;
+
+/// A router that is ready to serve.
+pub struct App {
+    router: axum::Router,
+    current: Arc<Current>,
+    store: Store,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    /// Asks for a fresh catalogue; closed at the end.
+    refresh: watch::Sender<u64>,
+}
+
+impl App {
+    /// Builds a router of its configuration, and of the sources to read it anew.
+    ///
+    /// Fetches the catalogue if there is no copy of it; without either it starts
+    /// with no models, and goes on trying.
+    pub async fn build(loaded: Loaded, sources: Sources, simulated: bool) -> anyhow::Result<Self> {
+        let config = &loaded.config;
+        let client = client(config)?;
+        let mut refresh = Refresh::new(
+            client.clone(),
+            &loaded.state,
+            config.openrouter.base_url.as_str(),
+            config.cache.ttl_hours.duration(),
+        );
+        if refresh.last().models().is_empty()
+            && let Err(failure) = refresh.fetch().await
+        {
+            tracing::warn!("starting without models, for there is no list of them: {}", failure.message);
+        }
+        let engine = Engine::new(cache(&loaded.state))
+            .map_err(|error| anyhow!("failed to start the policy engine: {error:#}"))?;
+        let mut reload = Reload::new(engine, sources).context("the embedded policy cannot be used")?;
+        let (first, refused) = reload.first(&loaded, refresh.last()).await.context("no policy can be put in force")?;
+        let current = Arc::new(Current::new(first));
+        if let Some(refused) = refused {
+            current.refuse(refused);
+        }
+
+        let (store, ledger) = ledger(&loaded);
+        let (calls, inbox_calls) = reload::calls();
+        let (catalogs, inbox_catalogs) = mpsc::channel(CATALOGS);
+        let (ask, asked) = watch::channel(0);
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        tasks.spawn(refresh.run(catalogs, asked));
+        let inbox = Inbox { calls: inbox_calls, catalogs: inbox_catalogs };
+        tasks.spawn(reload.run(Arc::clone(&current), Arc::clone(&ledger), loaded.clone(), inbox, stop.clone()));
+
+        let api = Api::new(Shared {
+            failover: Failover::new(client, ledger, limits(config)),
+            current: Arc::clone(&current),
+            reloads: calls,
+            access: Access {
+                allow: config.server.allow.clone(),
+                client_keys: config.server.client_keys.clone(),
+                admin_key: config.server.admin_key.clone(),
+            },
+            version: config.server.version.clone(),
+            max_body: config.server.max_body.bytes(),
+            upstream: config.openrouter.base_url.as_str().to_owned(),
+            simulated,
+            started: Instant::now(),
+        });
+        Ok(Self { router: api::router(api), current, store, tasks, stop, refresh: ask })
+    }
+
+    /// Returns what is in force, for those who wait for a change.
+    pub fn current(&self) -> Arc<Current> {
+        Arc::clone(&self.current)
+    }
+
+    /// Serves until `shutdown`, then lets streams end within their grace, cuts
+    /// the rest, and writes down what is remembered.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> anyhow::Result<()> {
+        let stop = self.stop.clone();
+        let stopping = stop.clone();
+        self.tasks.spawn(async move {
+            shutdown.await;
+            stopping.cancel();
+        });
+        // Nagle's algorithm would hold small chunks back for 40 ms.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "failed to set TCP_NODELAY");
+            }
+        });
+        let service = self.router.into_make_service_with_connect_info::<SocketAddr>();
+        let served = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let late = async {
+            stop.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            served = served => served.context("failed to serve")?,
+            () = late => tracing::warn!("some answers were not finished within {} s and are cut", GRACE.as_secs()),
+        }
+        stop.cancel();
+        drop(self.refresh);
+        self.tasks.close();
+        let store = self.store;
+        if !tokio::task::spawn_blocking(move || store.close(STORE_GRACE)).await.unwrap_or(false) {
+            tracing::warn!("the last failures could not be written to the database");
+        }
+        Ok(())
+    }
+}
+
+/// Makes a generation without serving: of the copy of the catalogue, or else of
+/// one fetched now.
+pub async fn offline(loaded: Loaded) -> anyhow::Result<Generation> {
+    let config = &loaded.config;
+    let ttl = config.cache.ttl_hours.duration();
+    let mut refresh = Refresh::new(client(config)?, &loaded.state, config.openrouter.base_url.as_str(), ttl);
+    if refresh.last().models().is_empty() {
+        refresh.fetch().await.map_err(|failure| anyhow!("{}", failure.message))?;
+    }
+    let engine =
+        Engine::new(cache(&loaded.state)).map_err(|error| anyhow!("failed to start the policy engine: {error:#}"))?;
+    let mut reload = Reload::new(engine, Sources::default()).context("the embedded policy cannot be used")?;
+    reload.make(&loaded, refresh.last()).await.context("the policy cannot be used")
+}
+
+fn client(config: &Config) -> anyhow::Result<Client> {
+    let section = &config.openrouter;
+    let settings = openrouter::Settings {
+        base_url: section.base_url.as_str().to_owned(),
+        api_key: section.api_key.as_ref().map(|key| key.expose().to_owned()),
+        referer: section.referer.clone(),
+        title: section.title.clone(),
+        connect_timeout: config.failover.connect_timeout.duration(),
+        idle_timeout: config.failover.idle_timeout.duration(),
+    };
+    Client::new(&settings).context("failed to make the OpenRouter client")
+}
+
+fn cache(folder: &Path) -> Option<Cache> {
+    let folder = folder.join("cache");
+    Cache::open(&folder)
+        .inspect_err(
+            |error| tracing::warn!(%error, "no cache of compiled policies in {}; starts take longer", folder.display()),
+        )
+        .ok()
+}
+
+fn ledger(loaded: &Loaded) -> (Store, Arc<Ledger>) {
+    let opened = Store::open(&loaded.database);
+    for warning in &opened.warnings {
+        tracing::warn!("{warning}");
+    }
+    let rests = limits(&loaded.config).rests;
+    let ledger = Ledger::new(rests, opened.store.clone(), opened.healths, opened.account);
+    (opened.store, Arc::new(ledger))
+}
+
+fn limits(config: &Config) -> Limits {
+    let failover = &config.failover;
+    Limits {
+        max_attempts: failover.max_attempts.get(),
+        deadline: failover.deadline.duration(),
+        first_token: failover.first_token_timeout.duration(),
+        requests_per_minute: failover.requests_per_minute,
+        rests: Rests {
+            failure: failover.failure_cooldown_minutes.duration(),
+            rate_limit: failover.ratelimit_cooldown_minutes.duration(),
+        },
+    }
+}

@@ -1,0 +1,263 @@
+//! A reply, piece by piece, as the upstream streams it.
+//!
+//! Typed where a face or the attempt engine looks; the piece as it came stays
+//! beside it, so that an OpenAI client gets it untouched. Reading is lenient:
+//! what is missing or `null` is nothing, unknown fields and finish reasons are
+//! carried, never refused.
+
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+/// One piece of a streamed reply.
+#[derive(Debug, Deserialize)]
+pub struct Chunk {
+    /// The choices; the router asks for one, and reads the first.
+    #[serde(default, deserialize_with = "or_default")]
+    pub choices: Vec<Choice>,
+    /// Token counts, in one of the last pieces.
+    #[serde(default)]
+    pub usage: Option<Usage>,
+    /// An error in place of a piece, or beside it.
+    #[serde(default)]
+    pub error: Option<Box<RawValue>>,
+    /// The piece as it came: one JSON object.
+    #[serde(skip)]
+    pub raw: Bytes,
+}
+
+/// One of the choices of a piece.
+#[derive(Debug, Default, Deserialize)]
+pub struct Choice {
+    #[serde(default, deserialize_with = "or_default")]
+    delta: Delta,
+    /// What is new, as a whole answer calls it.
+    #[serde(default)]
+    message: Option<Delta>,
+    /// Why the answer ends here, if it does.
+    #[serde(default)]
+    pub finish_reason: Option<FinishReason>,
+    /// An error of this choice.
+    #[serde(default)]
+    pub error: Option<Box<RawValue>>,
+    /// Token probabilities.
+    #[serde(default)]
+    pub logprobs: Option<Box<RawValue>>,
+}
+
+/// What a piece adds to the message.
+#[derive(Debug, Default, Deserialize)]
+pub struct Delta {
+    /// Text of the answer.
+    #[serde(default)]
+    pub content: Option<String>,
+    /// Text of the thinking.
+    #[serde(default)]
+    pub reasoning: Option<String>,
+    /// Text of the thinking, as some upstreams call it, or once more.
+    #[serde(default)]
+    reasoning_content: Option<String>,
+    /// The thinking again, in parts; read only where `reasoning` is missing.
+    #[serde(default, deserialize_with = "or_default")]
+    pub reasoning_details: Vec<ReasoningDetail>,
+    /// Fragments of tool calls.
+    #[serde(default, deserialize_with = "or_default")]
+    pub tool_calls: Vec<ToolCallDelta>,
+    /// Words of a refusal, in place of an answer.
+    #[serde(default)]
+    pub refusal: Option<String>,
+    /// Pictures that the model made.
+    #[serde(default, deserialize_with = "or_default")]
+    pub images: Vec<Box<RawValue>>,
+}
+
+/// A part of the thinking.
+#[derive(Debug, Default, Deserialize)]
+pub struct ReasoningDetail {
+    /// Its text, if it is shown in full.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// Its text, if only a summary is shown.
+    #[serde(default)]
+    pub summary: Option<String>,
+}
+
+/// A fragment of a tool call.
+#[derive(Debug, Default, Deserialize)]
+pub struct ToolCallDelta {
+    /// Which call of the message it belongs to.
+    #[serde(default)]
+    pub index: Option<u32>,
+    /// The call's id, usually in its first fragment only.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// Name and arguments.
+    #[serde(default, deserialize_with = "or_default")]
+    pub function: FunctionDelta,
+}
+
+/// A fragment of a function call.
+#[derive(Debug, Default, Deserialize)]
+pub struct FunctionDelta {
+    /// The function's name, usually in the first fragment only.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// A fragment of the arguments' JSON text.
+    #[serde(default)]
+    pub arguments: Option<String>,
+}
+
+/// Why an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinishReason {
+    /// The answer was cut by a filter.
+    ContentFilter,
+    /// Something failed.
+    Error,
+    /// The limit of tokens was reached.
+    Length,
+    /// The answer is complete.
+    Stop,
+    /// The model wants tools called.
+    ToolCalls,
+}
+
+impl<'de> Deserialize<'de> for FinishReason {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Ok(match &*name {
+            "content_filter" => Self::ContentFilter,
+            "error" => Self::Error,
+            "length" => Self::Length,
+            "tool_calls" | "function_call" => Self::ToolCalls,
+            // A word that is new to us still says that the answer is over.
+            _ => Self::Stop,
+        })
+    }
+}
+
+/// How many tokens a request took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    #[serde(default, deserialize_with = "or_default")]
+    pub prompt_tokens: u64,
+    /// Tokens of the answer, thinking included.
+    #[serde(default, deserialize_with = "or_default")]
+    pub completion_tokens: u64,
+    /// US dollars that it cost.
+    #[serde(default)]
+    pub cost: Option<f64>,
+}
+
+impl Chunk {
+    /// Reads one piece, and keeps its text.
+    pub fn parse(raw: Bytes) -> Result<Self, serde_json::Error> {
+        let mut chunk: Self = serde_json::from_slice(&raw)?;
+        chunk.raw = raw;
+        Ok(chunk)
+    }
+
+    /// Returns the first choice.
+    pub fn choice(&self) -> Option<&Choice> {
+        self.choices.first()
+    }
+
+    /// Returns why the answer ends here, if it does.
+    pub fn finish_reason(&self) -> Option<FinishReason> {
+        self.choice().and_then(|choice| choice.finish_reason)
+    }
+
+    /// Tells whether the piece holds something of an answer: text, thinking, a
+    /// tool call or a picture. A role, an empty text or a count is not one.
+    pub fn has_substance(&self) -> bool {
+        self.choices.iter().any(|choice| choice.delta().has_substance())
+    }
+
+    /// Returns the error that the piece carries, if any.
+    pub fn error(&self) -> Option<&RawValue> {
+        self.error.as_deref().or_else(|| self.choice()?.error.as_deref()).filter(|error| error.get() != "null")
+    }
+}
+
+impl Choice {
+    /// Returns what is new, under either name.
+    pub fn delta(&self) -> &Delta {
+        self.message.as_ref().unwrap_or(&self.delta)
+    }
+}
+
+impl Delta {
+    /// Returns the new text of the answer, if any.
+    pub fn text(&self) -> Option<&str> {
+        filled(self.content.as_ref()).or_else(|| filled(self.refusal.as_ref()))
+    }
+
+    /// Returns the new text of the thinking, if any.
+    pub fn thinking(&self) -> Option<&str> {
+        filled(self.reasoning.as_ref()).or_else(|| filled(self.reasoning_content.as_ref())).or_else(|| {
+            let detail = self.reasoning_details.first()?;
+            filled(detail.text.as_ref()).or_else(|| filled(detail.summary.as_ref()))
+        })
+    }
+
+    fn has_substance(&self) -> bool {
+        self.text().is_some() || self.thinking().is_some() || !self.tool_calls.is_empty() || !self.images.is_empty()
+    }
+}
+
+fn filled(text: Option<&String>) -> Option<&str> {
+    text.map(String::as_str).filter(|text| !text.is_empty())
+}
+
+/// Reads `null` as the default value.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn parse(json: &'static str) -> Chunk {
+        Chunk::parse(Bytes::from_static(json.as_bytes())).unwrap()
+    }
+
+    #[test]
+    fn only_content_thinking_calls_and_pictures_are_substance() {
+        let cases = [
+            (r#"{"choices":[{"delta":{"role":"assistant","content":""}}]}"#, false),
+            (r#"{"choices":[{"delta":{"role":"assistant","content":null,"tool_calls":null}}]}"#, false),
+            (r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#, false),
+            (r#"{"choices":null}"#, false),
+            (r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#, false),
+            (r#"{"choices":[{"delta":{"content":" "}}]}"#, true),
+            (r#"{"choices":[{"delta":{"content":"","reasoning":"Hm"}}]}"#, true),
+            (r#"{"choices":[{"delta":{"reasoning_details":[{"type":"reasoning.text","text":"Hm"}]}}]}"#, true),
+            (r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"name":"f"}}]}}]}"#, true),
+            (r#"{"choices":[{"message":{"content":"whole"}}]}"#, true),
+            (r#"{"choices":[{"delta":{"reasoning":"a","reasoning_content":"a"}}]}"#, true),
+        ];
+        for (json, expected) in cases {
+            assert_eq!(parse(json).has_substance(), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_found_at_the_top_and_in_the_choice_and_null_is_none() {
+        let error = |json| parse(json).error().map(|error| error.get().to_owned());
+        assert_eq!(error(r#"{"error":{"code":502},"choices":[]}"#), Some(r#"{"code":502}"#.to_owned()));
+        assert_eq!(error(r#"{"choices":[{"error":{"code":1},"delta":{}}]}"#), Some(r#"{"code":1}"#.to_owned()));
+        assert_eq!(error(r#"{"error":null,"choices":[{"delta":{"content":"a"}}]}"#), None);
+    }
+
+    #[test]
+    fn finish_reasons_are_read_and_new_words_mean_that_it_is_over() {
+        let finish = |json| parse(json).finish_reason();
+        assert_eq!(finish(r#"{"choices":[{"finish_reason":null}]}"#), None);
+        assert_eq!(finish(r#"{"choices":[{"finish_reason":"length"}]}"#), Some(FinishReason::Length));
+        assert_eq!(finish(r#"{"choices":[{"finish_reason":"error"}]}"#), Some(FinishReason::Error));
+        assert_eq!(finish(r#"{"choices":[{"finish_reason":"eos"}]}"#), Some(FinishReason::Stop));
+    }
+}

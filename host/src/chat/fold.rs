@@ -1,0 +1,171 @@
+//! A streamed reply folded into the whole answer that it spells.
+//!
+//! Works on the pieces as they came, so that fields the router does not know
+//! reach the client too. Text grows, lists with an `index` merge by it, other
+//! lists grow, anything else is replaced by what comes later. Pure.
+
+use serde_json::{Map, Value, json};
+
+use crate::chat::chunk::Chunk;
+
+/// Folds the pieces of a reply into one `chat.completion` object.
+///
+/// The finish reason is the first that was given, the usage the last. A piece
+/// that is no object adds nothing.
+pub fn completion<'a>(chunks: impl IntoIterator<Item = &'a Chunk>) -> Value {
+    let mut whole = Map::new();
+    let mut choice = Map::new();
+    let mut message = Map::new();
+    for chunk in chunks {
+        let Ok(Value::Object(mut piece)) = serde_json::from_slice(&chunk.raw) else { continue };
+        if let Some(Value::Array(choices)) = piece.remove("choices")
+            && let Some(Value::Object(mut first)) = choices.into_iter().next()
+        {
+            for name in ["delta", "message"] {
+                if let Some(Value::Object(delta)) = first.remove(name) {
+                    grow(&mut message, delta);
+                }
+            }
+            if let Some(logprobs) = first.remove("logprobs").filter(|value| !value.is_null()) {
+                merge(&mut choice, "logprobs", logprobs);
+            }
+            for (name, value) in first {
+                let empty = choice.get(&name).is_none_or(Value::is_null);
+                if empty {
+                    choice.insert(name, value);
+                }
+            }
+        }
+        for (name, value) in piece {
+            if !value.is_null() || !whole.contains_key(&name) {
+                whole.insert(name, value);
+            }
+        }
+    }
+    finish(whole, choice, message)
+}
+
+fn finish(mut whole: Map<String, Value>, mut choice: Map<String, Value>, mut message: Map<String, Value>) -> Value {
+    message.insert("role".to_owned(), json!("assistant"));
+    let has_calls = message.get("tool_calls").is_some_and(|calls| calls.as_array().is_some_and(|c| !c.is_empty()));
+    let content = message.entry("content").or_insert(Value::Null);
+    if content.is_null() && !has_calls {
+        *content = json!("");
+    }
+    choice.insert("index".to_owned(), json!(0));
+    choice.insert("message".to_owned(), Value::Object(message));
+    choice.entry("logprobs").or_insert(Value::Null);
+    whole.insert("object".to_owned(), json!("chat.completion"));
+    whole.insert("choices".to_owned(), json!([choice]));
+    Value::Object(whole)
+}
+
+/// Adds the members of a delta to what has come before.
+fn grow(whole: &mut Map<String, Value>, delta: Map<String, Value>) {
+    for (name, value) in delta {
+        merge(whole, &name, value);
+    }
+}
+
+fn merge(whole: &mut Map<String, Value>, name: &str, new: Value) {
+    let Some(old) = whole.get_mut(name) else {
+        whole.insert(name.to_owned(), new);
+        return;
+    };
+    match (old, new) {
+        (_, Value::Null) => {}
+        (Value::String(old), Value::String(new)) if GROWING.contains(&name) => old.push_str(&new),
+        (Value::Array(old), Value::Array(new)) => new.into_iter().for_each(|item| add(old, item)),
+        (Value::Object(old), Value::Object(new)) => grow(old, new),
+        // An id or a name that comes again empty does not undo the first.
+        (old, Value::String(new)) if new.is_empty() && !old.is_null() => {}
+        (old, new) => *old = new,
+    }
+}
+
+/// Members whose text comes in pieces; the text of all others comes whole.
+const GROWING: [&str; 9] =
+    ["content", "reasoning", "reasoning_content", "refusal", "arguments", "text", "summary", "data", "transcript"];
+
+/// Adds an item to a list: to the item of the same `index`, or at the end.
+fn add(list: &mut Vec<Value>, item: Value) {
+    let index = item.get("index").and_then(Value::as_u64);
+    let same = index.and_then(|index| {
+        list.iter_mut().rfind(|old| {
+            old.get("index").and_then(Value::as_u64) == Some(index)
+                && old.get("type").or(item.get("type")) == item.get("type").or(old.get("type"))
+        })
+    });
+    match (same, item) {
+        (Some(Value::Object(old)), Value::Object(item)) => grow(old, item),
+        (_, item) => list.push(item),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn fold(pieces: &[Value]) -> Value {
+        let chunks: Vec<Chunk> =
+            pieces.iter().map(|piece| Chunk::parse(Bytes::from(piece.to_string())).unwrap()).collect();
+        completion(&chunks)
+    }
+
+    #[test]
+    fn text_thinking_and_unknown_fields_come_together() {
+        let whole = fold(&[
+            json!({"id": "gen-1", "object": "chat.completion.chunk", "model": "m", "provider": "P",
+                   "choices": [{"index": 0, "delta": {"role": "assistant", "content": "", "reasoning": "Hm"}, "finish_reason": null}]}),
+            json!({"id": "gen-1", "model": "m", "choices": [{"index": 0, "delta": {"content": "Hel"},
+                   "logprobs": {"content": [{"token": "Hel"}]}}]}),
+            json!({"id": "gen-1", "model": "m", "choices": [{"index": 0, "delta": {"content": "lo", "annotations": [{"a": 1}]},
+                   "logprobs": {"content": [{"token": "lo"}]}, "finish_reason": "stop", "native_finish_reason": "STOP"}]}),
+            json!({"id": "gen-1", "model": "m", "choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": "length"}],
+                   "usage": {"prompt_tokens": 1, "completion_tokens": 2}}),
+        ]);
+        assert_eq!(
+            whole,
+            json!({"id": "gen-1", "object": "chat.completion", "model": "m", "provider": "P",
+                   "choices": [{"index": 0, "finish_reason": "stop", "native_finish_reason": "STOP",
+                     "logprobs": {"content": [{"token": "Hel"}, {"token": "lo"}]},
+                     "message": {"role": "assistant", "content": "Hello", "reasoning": "Hm", "annotations": [{"a": 1}]}}],
+                   "usage": {"prompt_tokens": 1, "completion_tokens": 2}})
+        );
+    }
+
+    #[test]
+    fn calls_and_thinking_parts_merge_by_index() {
+        let delta = |delta: Value| json!({"choices": [{"index": 0, "delta": delta}]});
+        let whole = fold(&[
+            delta(json!({"reasoning_details": [{"type": "reasoning.text", "index": 0, "text": "a"}]})),
+            delta(json!({"reasoning_details": [{"type": "reasoning.text", "index": 0, "text": "b"},
+                                               {"type": "reasoning.encrypted", "index": 0, "data": "x"}]})),
+            delta(
+                json!({"tool_calls": [{"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": ""}}]}),
+            ),
+            delta(json!({"tool_calls": [{"index": 0, "id": "", "function": {"arguments": "{\"a\":"}},
+                                        {"index": 1, "id": "d", "type": "function", "function": {"name": "f", "arguments": "{}"}}]})),
+            delta(json!({"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "1}"}}]})),
+        ]);
+        assert_eq!(
+            whole["choices"][0]["message"],
+            json!({"role": "assistant", "content": null,
+                   "reasoning_details": [{"type": "reasoning.text", "index": 0, "text": "ab"},
+                                         {"type": "reasoning.encrypted", "index": 0, "data": "x"}],
+                   "tool_calls": [{"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}},
+                                  {"index": 1, "id": "d", "type": "function", "function": {"name": "f", "arguments": "{}"}}]})
+        );
+    }
+
+    #[test]
+    fn a_whole_answer_stays_what_it_is() {
+        let whole = fold(&[json!({"id": "g", "object": "chat.completion", "choices": [
+            {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hi"}}]})]);
+        assert_eq!(whole["choices"][0]["message"], json!({"role": "assistant", "content": "Hi"}));
+        assert_eq!(whole["choices"][0]["finish_reason"], "stop");
+    }
+}

@@ -1,0 +1,138 @@
+//! Tool calls, put together from their fragments.
+//!
+//! Models and providers disagree about fragments: some leave out the index,
+//! some repeat id and name, some send a call whole, some give arguments that
+//! are empty. Here all of it becomes complete calls in order. Pure.
+
+use crate::chat::chunk::ToolCallDelta;
+
+/// A message holds no more calls than this: beyond it the model runs wild.
+const MAX_CALLS: usize = 256;
+
+/// A complete tool call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolCall {
+    /// Its id; made by us where the upstream gave none or gave one twice.
+    pub id: String,
+    /// The function's name.
+    pub name: String,
+    /// The arguments' JSON text; `{}` where the upstream gave none.
+    pub arguments: String,
+}
+
+/// The calls of one message while their fragments come in.
+#[derive(Debug, Default)]
+pub struct ToolCalls {
+    calls: Vec<(u32, ToolCall)>,
+}
+
+impl ToolCalls {
+    /// Adds a fragment to the call it belongs to.
+    pub fn add(&mut self, fragment: &ToolCallDelta) {
+        let id = fragment.id.as_deref().filter(|id| !id.is_empty());
+        let place = match fragment.index {
+            Some(index) => self.calls.iter().rposition(|(at, _)| *at == index),
+            // Without an index a new id begins a new call; no id goes on.
+            None => match id {
+                Some(id) => self.calls.iter().rposition(|(_, call)| call.id == id),
+                None => self.calls.len().checked_sub(1),
+            },
+        };
+        let place = match place {
+            Some(place) => place,
+            None if self.calls.len() < MAX_CALLS => self.begin(fragment.index),
+            None => return,
+        };
+        let Some((_, call)) = self.calls.get_mut(place) else { return };
+        if call.id.is_empty() {
+            id.unwrap_or_default().clone_into(&mut call.id);
+        }
+        if call.name.is_empty() {
+            fragment.function.name.as_deref().unwrap_or_default().clone_into(&mut call.name);
+        }
+        call.arguments.push_str(fragment.function.arguments.as_deref().unwrap_or_default());
+    }
+
+    /// Tells whether no call has begun.
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// Returns the complete calls, in the order of their indices.
+    ///
+    /// `fresh_id` makes an id for a call that has none of its own.
+    pub fn finish(mut self, mut fresh_id: impl FnMut() -> String) -> Vec<ToolCall> {
+        self.calls.sort_by_key(|(index, _)| *index);
+        let mut finished: Vec<ToolCall> = Vec::with_capacity(self.calls.len());
+        for (_, mut call) in self.calls {
+            if call.id.is_empty() || finished.iter().any(|earlier| earlier.id == call.id) {
+                call.id = fresh_id();
+            }
+            if call.arguments.trim().is_empty() {
+                "{}".clone_into(&mut call.arguments);
+            }
+            finished.push(call);
+        }
+        finished
+    }
+
+    fn begin(&mut self, index: Option<u32>) -> usize {
+        let next = self.calls.iter().map(|(at, _)| at + 1).max().unwrap_or(0);
+        let call = ToolCall { id: String::new(), name: String::new(), arguments: String::new() };
+        self.calls.push((index.unwrap_or(next), call));
+        self.calls.len() - 1
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn check(fragments: &str, expected: &[(&str, &str, &str)]) {
+        let fragments: Vec<ToolCallDelta> = serde_json::from_str(fragments).unwrap();
+        let mut calls = ToolCalls::default();
+        for fragment in &fragments {
+            calls.add(fragment);
+        }
+        let mut number = 0;
+        let calls = calls.finish(|| {
+            number += 1;
+            format!("fresh{number}")
+        });
+        let calls: Vec<(&str, &str, &str)> =
+            calls.iter().map(|call| (&*call.id, &*call.name, &*call.arguments)).collect();
+        assert_eq!(calls, expected);
+    }
+
+    #[test]
+    fn fragments_are_joined_by_index() {
+        check(
+            r#"[{"index":0,"id":"a","function":{"name":"f","arguments":""}},
+                {"index":1,"id":"b","function":{"name":"g","arguments":"{\"y\""}},
+                {"index":0,"function":{"arguments":"{\"x\":"}},
+                {"index":1,"function":{"arguments":":2}"}},
+                {"index":0,"function":{"arguments":"1}"}}]"#,
+            &[("a", "f", r#"{"x":1}"#), ("b", "g", r#"{"y":2}"#)],
+        );
+    }
+
+    #[test]
+    fn whole_calls_without_index_are_told_apart_by_id() {
+        check(
+            r#"[{"id":"a","function":{"name":"f","arguments":"{}"}},{"id":"b","function":{"name":"f","arguments":"{}"}},
+                {"function":{"arguments":" "}}]"#,
+            &[("a", "f", "{}"), ("b", "f", "{} ")],
+        );
+    }
+
+    #[test]
+    fn repeated_names_missing_ids_double_ids_and_missing_arguments_are_mended() {
+        check(
+            r#"[{"index":0,"id":"a","function":{"name":"f"}},{"index":0,"id":"a","function":{"name":"f","arguments":null}},
+                {"index":1,"id":"a","function":{"name":"g","arguments":"  "}},
+                {"index":2,"id":"","function":{"name":"h","arguments":"{}"}}]"#,
+            &[("a", "f", "{}"), ("fresh1", "g", "{}"), ("fresh2", "h", "{}")],
+        );
+    }
+}

@@ -1,0 +1,160 @@
+//! `policy`: look at what chooses models, reload it, wrap a module.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use comfy_table::{Table, presets::NOTHING};
+
+use crate::{
+    api::admin::wire::{PolicyRow, ReloadReport},
+    cli::{Common, Failed, block_on, remote::Remote},
+    policy::component,
+};
+
+#[derive(Subcommand)]
+pub(super) enum Policy {
+    /// Show the policy in force
+    List(List),
+    /// Read the policy, its settings and the filter again, and put them in force if they are sound
+    Reload(Reload),
+    /// Make a component of a core module that Cargo built for wasm32-unknown-unknown
+    Wrap(Wrap),
+}
+
+#[derive(Args)]
+pub(super) struct List {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    address: Address,
+}
+
+#[derive(Args)]
+pub(super) struct Reload {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    address: Address,
+}
+
+/// Which router to ask.
+#[derive(Args)]
+struct Address {
+    /// Host of the router [default: this machine]
+    #[arg(short = 'H', long, value_name = "HOST")]
+    host: Option<String>,
+    /// Port of the router [default: that of the configuration, or 11434]
+    #[arg(short, long, value_name = "PORT")]
+    port: Option<u16>,
+}
+
+#[derive(Args)]
+pub(super) struct Wrap {
+    /// The core module
+    module: PathBuf,
+    /// Where to write the component
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+impl Policy {
+    /// Runs the command.
+    pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
+        match self {
+            Self::List(list) => list.run(common),
+            Self::Reload(reload) => reload.run(common),
+            Self::Wrap(wrap) => wrap.run(),
+        }
+    }
+}
+
+impl List {
+    fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
+        let remote = self.address.remote(common)?;
+        let Some(policies) = block_on(remote.get::<Vec<PolicyRow>>("/router/policy"))? else {
+            return not_running(&remote);
+        };
+        if self.json {
+            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&policies)?)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mut table = Table::new();
+        table.load_style(NOTHING).set_header([
+            "NAME",
+            "VERSION",
+            "DIGEST",
+            "STATE",
+            "GENERATION",
+            "CALLS",
+            "FAILED",
+            "SOURCE",
+        ]);
+        for policy in &policies {
+            table.add_row([
+                policy.name.as_str(),
+                policy.version.as_str(),
+                policy.digest.get(..12).unwrap_or(&policy.digest),
+                policy.state.as_str(),
+                &policy.generation.to_string(),
+                &policy.calls.to_string(),
+                &policy.faults.to_string(),
+                policy.source.as_str(),
+            ]);
+        }
+        let mut out = anstream::stdout();
+        writeln!(out, "{table}")?;
+        for refused in policies.iter().filter_map(|policy| policy.refused.as_ref()) {
+            writeln!(out, "\nrefused at {}: {}", refused.phase, refused.reason)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Reload {
+    /// Ends with 0 if what is in force is what is on disk, with 1 if not.
+    fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
+        let remote = self.address.remote(common)?;
+        let Some(report) = block_on(remote.post::<ReloadReport>("/router/policy/reload"))? else {
+            return not_running(&remote);
+        };
+        let ReloadReport { changed, generation, policy, version, refused } = &report;
+        if self.json {
+            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
+        } else if let Some(refused) = refused {
+            writeln!(anstream::stderr(), "refused at {}: {}", refused.phase, refused.reason)?;
+            writeln!(anstream::stderr(), "{policy} {version} stays in force, generation {generation}")?;
+        } else {
+            let what = if *changed { "is in force now" } else { "is in force already, nothing has changed" };
+            writeln!(anstream::stdout(), "{policy} {version} {what}, generation {generation}")?;
+        }
+        Ok(if refused.is_some() { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    }
+}
+
+impl Address {
+    fn remote(&self, common: &Common) -> Result<Remote, Failed> {
+        Remote::new(&common.load()?.config, self.host.as_deref(), self.port)
+    }
+}
+
+impl Wrap {
+    fn run(&self) -> Result<ExitCode, Failed> {
+        let module = fs::read(&self.module).with_context(|| format!("cannot read {}", self.module.display()))?;
+        let component = component::wrap(&module).with_context(|| format!("cannot wrap {}", self.module.display()))?;
+        fs::write(&self.output, component).with_context(|| format!("cannot write {}", self.output.display()))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn not_running(remote: &Remote) -> Result<ExitCode, Failed> {
+    writeln!(anstream::stderr(), "no router is running at {}; start one with `ollama-router start`", remote.base())?;
+    Ok(ExitCode::from(1))
+}

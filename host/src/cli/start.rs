@@ -1,0 +1,197 @@
+//! `start`: read the configuration, build, bind, serve until a signal.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, anyhow};
+use clap::Args;
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use crate::{
+    app::App,
+    cli::{Common, Failed, ModeFlags, over},
+    config::{
+        Config,
+        load::{self, Loaded, Sources},
+    },
+    sandbox::{Sandbox, scenario::Scenario},
+    telemetry,
+};
+
+/// The key that the simulated OpenRouter is given: it takes any.
+const DEMO_KEY: &str = "sk-or-v1-demo";
+
+/// Start the router.
+#[derive(Args)]
+pub(super) struct Start {
+    /// Port to listen on [default: 11434]
+    #[arg(short, long, value_name = "PORT")]
+    port: Option<u16>,
+    /// Address to listen on [default: 0.0.0.0]
+    #[arg(short = 'H', long, value_name = "HOST")]
+    host: Option<String>,
+    #[command(flatten)]
+    mode: ModeFlags,
+    /// How much to log: error, warn, info, debug [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// Answer with a simulated OpenRouter: no key and no network are needed
+    #[arg(long)]
+    demo: bool,
+    /// With --demo: simulate the models of this saved answer of /models
+    #[arg(long, value_name = "FILE", requires = "demo")]
+    demo_catalog: Option<PathBuf>,
+}
+
+impl Start {
+    /// Serves until it is told to stop.
+    pub(super) fn run(self, common: &Common) -> Result<ExitCode, Failed> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let served = runtime.block_on(self.serve(common));
+        // What still blocks (a file, a name look-up) must not keep us.
+        runtime.shutdown_background();
+        served
+    }
+
+    async fn serve(self, common: &Common) -> Result<ExitCode, Failed> {
+        let mut sources = common.sources()?;
+        self.override_with_flags(&mut sources);
+        let sandbox = if self.demo { Some(self.simulate(&mut sources).await?) } else { None };
+        let mut loaded = load::load(&sources).map_err(Failed::usage)?;
+        telemetry::start(&loaded.config.logging)?;
+        if sandbox.is_some() && common.config.is_none() {
+            loaded.move_state(loaded.folder.join("demo"));
+        } else if loaded.config.openrouter.api_key.is_none() {
+            return Err(Failed::usage(anyhow!(no_key(&loaded))));
+        }
+        let listener = bind(&loaded.config).await?;
+        let address = listener.local_addr()?;
+        let app = App::build(loaded, sources, sandbox.is_some()).await?;
+        tracing::info!("listening on http://{address}");
+        if let Some(sandbox) = &sandbox {
+            greet(address.port(), sandbox)?;
+        }
+        app.serve(listener, signal()).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn override_with_flags(&self, sources: &mut Sources) {
+        let overrides = &mut sources.overrides;
+        if let Some(port) = self.port {
+            overrides.push(over("server.port", port, "--port"));
+        }
+        if let Some(host) = &self.host {
+            overrides.push(over("server.host", host, "--host"));
+        }
+        if let Some(free_mode) = self.mode.free_mode {
+            overrides.push(over("mode.free_mode", free_mode, "--free-mode"));
+        }
+        if let Some(tool_use_only) = self.mode.tool_use_only {
+            overrides.push(over("mode.tool_use_only", tool_use_only, "--tool-use-only"));
+        }
+        if let Some(level) = &self.log_level {
+            overrides.push(over("logging.level", level, "--log-level"));
+        }
+    }
+
+    /// Starts the simulated OpenRouter, and points the configuration at it.
+    async fn simulate(&self, sources: &mut Sources) -> Result<Sandbox, Failed> {
+        let mut scenario = Scenario::demo();
+        if let Some(path) = &self.demo_catalog {
+            scenario = scenario.catalog(catalog(path)?);
+        }
+        let sandbox = Sandbox::start(scenario).await.context("failed to start the simulated OpenRouter")?;
+        sources.overrides.push(over("openrouter.base_url", sandbox.base_url(), "--demo"));
+        sources.overrides.push(over("openrouter.api_key", DEMO_KEY, "--demo"));
+        Ok(sandbox)
+    }
+}
+
+fn catalog(path: &PathBuf) -> Result<Value, Failed> {
+    let shown = path.display();
+    let text = fs::read(path).with_context(|| format!("cannot read --demo-catalog {shown}")).map_err(Failed::usage)?;
+    let catalog: Value = serde_json::from_slice(&text)
+        .with_context(|| format!("--demo-catalog {shown} is no JSON"))
+        .map_err(Failed::usage)?;
+    if !catalog.get("data").is_some_and(Value::is_array) {
+        let error = anyhow!("--demo-catalog {shown} is no saved answer of /models: it has no list named `data`");
+        return Err(Failed::usage(error));
+    }
+    Ok(catalog)
+}
+
+fn no_key(loaded: &Loaded) -> String {
+    format!(
+        "there is no OpenRouter API key. Get one at https://openrouter.ai/keys, and give it in one of four ways:\n  \
+         1. ollama-router -k KEY start\n  \
+         2. the environment variable OLLAMA_ROUTER_OPENROUTER_API_KEY\n  \
+         3. the environment variable OPENROUTER_API_KEY\n  \
+         4. in {}:\n       openrouter:\n         api_key: \"KEY\"\n\
+         To look around without a key: ollama-router start --demo",
+        loaded.file.display()
+    )
+}
+
+async fn bind(config: &Config) -> Result<TcpListener, Failed> {
+    let (host, port) = (config.server.host.to_string(), config.server.port);
+    TcpListener::bind((host.as_str(), port)).await.map_err(|error| {
+        let remedy = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                ". Perhaps Ollama itself, or another router, is running there: stop it, or choose another port \
+                 with `start --port`, the variable PORT, or server.port in the configuration"
+            }
+            io::ErrorKind::PermissionDenied => ". Ports below 1024 are for root: choose another with `start --port`",
+            _ => ". Choose another address with `start --host`, or server.host in the configuration",
+        };
+        anyhow!("cannot listen on {host}:{port}: {error}{remedy}").into()
+    })
+}
+
+/// Says what is simulated, and what to try.
+fn greet(port: u16, sandbox: &Sandbox) -> io::Result<()> {
+    let base = format!("http://localhost:{port}");
+    writeln!(
+        anstream::stderr(),
+        "
+  DEMO: every model and every answer is SIMULATED. Nothing leaves this machine.
+  (The simulated OpenRouter is at {upstream}.)
+
+  Try, in another terminal:
+    curl {base}/api/chat -d '{{\"model\":\"auto\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello!\"}}]}}'
+    OLLAMA_HOST={base} ollama list
+    python3 -c \"import ollama; print(ollama.Client('{base}').chat('auto', [dict(role='user', content='Hi')]).message.content)\"
+    ollama-router list-models{flag}
+    ollama-router status{status_flag}
+
+  About one call in six fails on purpose: look at the header X-Router-Attempts (curl -i).
+  Stop with Ctrl-C.
+",
+        upstream = sandbox.base_url(),
+        flag = if port == 11434 { String::new() } else { format!(" --port {port}") },
+        status_flag = if port == 11434 { String::new() } else { format!(" -p {port}") },
+    )
+}
+
+/// Resolves at Ctrl-C, or when the system asks to stop.
+async fn signal() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupted => {}
+                _ = terminated.recv() => {}
+            }
+            tracing::info!("stopping");
+            return;
+        }
+    }
+    drop(interrupted.await);
+    tracing::info!("stopping");
+}

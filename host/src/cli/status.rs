@@ -1,0 +1,121 @@
+//! `status`: what a running router is doing.
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::Args;
+use comfy_table::{Cell, Color, Table, presets::NOTHING};
+
+use crate::{
+    api::admin::wire::{ModelRow, Status as State},
+    cli::{Common, Failed, block_on, remote::Remote},
+    failover::ledger::now_ms,
+};
+
+/// Show the state of a running router.
+#[derive(Args)]
+pub(super) struct Status {
+    /// Host of the router [default: this machine]
+    #[arg(short = 'H', long, value_name = "HOST")]
+    host: Option<String>,
+    /// Port of the router [default: that of the configuration, or 11434]
+    #[arg(short, long, value_name = "PORT")]
+    port: Option<u16>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Status {
+    /// Prints the state; ends with 0 if the router is up and 1 if it is not.
+    pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
+        let loaded = common.load()?;
+        let remote = Remote::new(&loaded.config, self.host.as_deref(), self.port)?;
+        let Some(state) = block_on(remote.get::<State>("/router/status"))? else {
+            writeln!(
+                anstream::stderr(),
+                "no router is running at {}; start one with `ollama-router start`",
+                remote.base()
+            )?;
+            return Ok(ExitCode::from(1));
+        };
+        if self.json {
+            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&state)?)?;
+        } else {
+            print(&remote, &state)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn print(remote: &Remote, state: &State) -> io::Result<()> {
+    let mut out = anstream::stdout();
+    let simulated = if state.simulated { " (SIMULATED)" } else { "" };
+    let age = (now_ms() / 1000).saturating_sub(state.catalog.fetched);
+    writeln!(out, "router    {} version {}, up {}", remote.base(), state.version, span(state.uptime_s))?;
+    writeln!(out, "upstream  {}{simulated}", state.upstream)?;
+    let mode = match (state.free_mode, state.tool_use_only) {
+        (true, true) => "free models with tools only",
+        (true, false) => "free models only",
+        (false, true) => "all models with tools",
+        (false, false) => "all models",
+    };
+    writeln!(out, "mode      {mode}")?;
+    writeln!(
+        out,
+        "models    {} of {} can be used; the list is {} old",
+        state.catalog.visible,
+        state.catalog.models,
+        span(age)
+    )?;
+    if let Some(account) = &state.account {
+        let left = account.until_ms.saturating_sub(now_ms()) / 1000;
+        writeln!(out, "account   {}, over in {}", account.limit, span(left))?;
+    }
+    let policy = &state.policy;
+    writeln!(
+        out,
+        "policy    {} {} ({}), generation {}, {} decisions, {} failed",
+        policy.name, policy.version, policy.source, policy.generation, policy.calls, policy.faults
+    )?;
+    if let Some(refused) = &policy.refused {
+        writeln!(out, "          a change was refused: {}: {}", refused.phase, refused.reason)?;
+    }
+    writeln!(out, "\n{}", table(&state.models))
+}
+
+fn table(models: &[ModelRow]) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(["MODEL", "STATE", "OK/FAILED 5M", "FIRST TOKEN", "TOKENS/S", "LAST FAILURE"]);
+    for model in models {
+        let state = &model.state;
+        let (word, colour) = match state.cooldown_ms {
+            0 if state.standing == "ready" => ("ready".to_owned(), Color::Green),
+            0 => (state.standing.clone(), Color::Yellow),
+            ms => (format!("cooling {}", span(ms.div_ceil(1000))), Color::Red),
+        };
+        let known = |figure: f32, unit: &str| if figure > 0.0 { format!("{figure:.0}{unit}") } else { "-".to_owned() };
+        table.add_row([
+            Cell::new(&model.name),
+            Cell::new(word).fg(colour),
+            Cell::new(format!("{}/{}", state.recent_successes, state.recent_failures)),
+            Cell::new(known(state.first_token_ms, " ms")),
+            Cell::new(known(state.tokens_per_second, "")),
+            Cell::new(state.last_failure.as_deref().unwrap_or("-")),
+        ]);
+    }
+    table
+}
+
+/// A time for people: its two largest units are enough.
+pub(super) fn span(seconds: u64) -> String {
+    let kept = match seconds {
+        0..3600 => seconds,
+        3600..86_400 => seconds / 60 * 60,
+        _ => seconds / 3600 * 3600,
+    };
+    humantime::format_duration(Duration::from_secs(kept)).to_string()
+}

@@ -1,0 +1,230 @@
+//! The client of OpenRouter, or of anything shaped like it.
+//!
+//! The only room that knows reqwest and how OpenRouter spells things. Sends one
+//! call and says what came of it; never retries, never chooses a model and never
+//! decides what follows from a failure: that is `failover`'s and `routing`'s.
+//!
+//! In reading order: [`request`] (what is sent), [`answer`] (the stream of a
+//! reply), [`sse`], [`failure`] (what a reply means), [`models`] (the catalogue).
+
+pub mod answer;
+pub mod failure;
+pub mod models;
+pub mod request;
+pub mod sse;
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::{Bytes, BytesMut};
+use reqwest::{
+    Response,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
+};
+
+use crate::{
+    openrouter::answer::Answer,
+    routing::{Failure, FailureKind},
+};
+
+/// The longest list of models that is read: the real one has under a megabyte.
+const MAX_LIST_BYTES: usize = 64 << 20;
+
+/// As much of an error's body as is read.
+const MAX_ERROR_BYTES: usize = 64 << 10;
+
+/// How long an error's body may take: its status has said enough by then.
+const ERROR_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the list of models may take.
+const LIST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Idle connections that are kept, and for how long: a browser's figures.
+const IDLE_CONNECTIONS: usize = 64;
+const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// What a client is made of.
+pub struct Settings {
+    /// Where the API is, without a slash at the end.
+    pub base_url: String,
+    /// The account's key, if there is one.
+    pub api_key: Option<String>,
+    /// `HTTP-Referer`, for attribution.
+    pub referer: Option<String>,
+    /// `X-OpenRouter-Title`, for attribution.
+    pub title: Option<String>,
+    /// The longest time to connect.
+    pub connect_timeout: Duration,
+    /// The longest pause between two pieces of an answer.
+    pub idle_timeout: Duration,
+}
+
+/// A client that cannot be made of its settings.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A header cannot hold this text.
+    #[error("openrouter.{0} holds characters that no HTTP header can carry")]
+    Header(&'static str),
+    /// TLS or the resolver cannot be set up.
+    #[error("failed to set up the HTTP client")]
+    Client(#[source] reqwest::Error),
+}
+
+/// Calls OpenRouter. Cloning shares the connections.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base_url: Arc<str>,
+    headers: HeaderMap,
+    idle_timeout: Duration,
+}
+
+impl Client {
+    /// Makes a client. Connects to nothing yet.
+    pub fn new(settings: &Settings) -> Result<Self, Error> {
+        // Another part of the process may have chosen already, which is as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("ollama-router/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(settings.connect_timeout)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
+            .tcp_nodelay(true)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(Error::Client)?;
+        Ok(Self {
+            http,
+            base_url: settings.base_url.trim_end_matches('/').into(),
+            headers: headers(settings)?,
+            idle_timeout: settings.idle_timeout,
+        })
+    }
+
+    /// Fetches the body of `/models`, which needs no key.
+    pub async fn models(&self) -> Result<Bytes, Failure> {
+        let fetch = async {
+            let request = self.http.get(format!("{}/models", self.base_url)).headers(self.headers.clone());
+            let response = request.send().await.map_err(|error| network(&error))?;
+            if !response.status().is_success() {
+                return Err(refusal(response).await);
+            }
+            read(response, MAX_LIST_BYTES).await
+        };
+        match tokio::time::timeout(LIST_TIMEOUT, fetch).await {
+            Ok(fetched) => fetched,
+            Err(_) => {
+                let message = format!("no list of models within {} s", LIST_TIMEOUT.as_secs());
+                Err(Failure::new(FailureKind::TimedOut, message))
+            }
+        }
+    }
+
+    /// Sends a chat request, and returns the answer once its head is here.
+    ///
+    /// The caller bounds the time. Dropping the future or the answer ends the
+    /// call upstream at once.
+    pub async fn chat(&self, body: Bytes) -> Result<Answer, Failure> {
+        let request = self
+            .http
+            .post(format!("{}/chat/completions", self.base_url))
+            .headers(self.headers.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .header(ACCEPT, "text/event-stream")
+            .body(body);
+        let response = request.send().await.map_err(|error| network(&error))?;
+        if !response.status().is_success() {
+            return Err(refusal(response).await);
+        }
+        Ok(Answer::new(response, self.idle_timeout))
+    }
+}
+
+fn headers(settings: &Settings) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::new();
+    if let Some(key) = &settings.api_key {
+        let mut value =
+            HeaderValue::try_from(format!("Bearer {}", key.trim())).map_err(|_| Error::Header("api_key"))?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    if let Some(referer) = &settings.referer {
+        let value = HeaderValue::try_from(referer).map_err(|_| Error::Header("referer"))?;
+        headers.insert(HeaderName::from_static("http-referer"), value);
+    }
+    if let Some(title) = &settings.title {
+        let value = HeaderValue::try_from(title).map_err(|_| Error::Header("title"))?;
+        headers.insert(HeaderName::from_static("x-openrouter-title"), value.clone());
+        headers.insert(HeaderName::from_static("x-title"), value);
+    }
+    Ok(headers)
+}
+
+/// Classifies a reply whose status is an error.
+async fn refusal(response: Response) -> Failure {
+    let status = response.status().as_u16();
+    let headers = response.headers().clone();
+    let body = match tokio::time::timeout(ERROR_TIMEOUT, read(response, MAX_ERROR_BYTES)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) | Err(_) => Bytes::new(),
+    };
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    failure::classify(&failure::Reply {
+        status,
+        headers: failure::Headers {
+            content_type: text(CONTENT_TYPE),
+            retry_after: text(RETRY_AFTER),
+            rate_limit_reset: text(HeaderName::from_static("x-ratelimit-reset")),
+        },
+        body: &body,
+        now_ms: now_ms(),
+    })
+}
+
+/// Reads a body up to a limit; what is beyond it is cut off.
+async fn read(mut response: Response, limit: usize) -> Result<Bytes, Failure> {
+    let mut body = BytesMut::new();
+    while let Some(piece) = response.chunk().await.map_err(|error| network(&error))? {
+        body.extend_from_slice(&piece);
+        if body.len() >= limit {
+            body.truncate(limit);
+            break;
+        }
+    }
+    Ok(body.freeze())
+}
+
+/// Says what an error of the network means. The URL is left out: it may hold
+/// what an operator would not print.
+fn network(error: &reqwest::Error) -> Failure {
+    let kind = if error.is_connect() {
+        FailureKind::Connect
+    } else if error.is_timeout() {
+        FailureKind::TimedOut
+    } else if error.is_body() || error.is_decode() {
+        FailureKind::Interrupted
+    } else {
+        FailureKind::Connect
+    };
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    let what = match kind {
+        FailureKind::Interrupted => "the connection to OpenRouter broke",
+        _ => "cannot reach OpenRouter",
+    };
+    // The last cause is the system's word, such as `Connection refused`; where
+    // reqwest itself is the cause, its words would repeat ours with the URL.
+    let is_own = cause.downcast_ref::<reqwest::Error>().is_some();
+    let message = if is_own { what.to_owned() } else { format!("{what}: {cause}") };
+    Failure::new(kind, message)
+}
+
+/// Now, in milliseconds since 1970, for hints that name a time of day.
+fn now_ms() -> u64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,110 @@
+//! Policies: components that decide which models a request is tried with.
+//!
+//! The only room that knows wasmtime. A policy is untrusted: it may loop, trap,
+//! eat memory, lie or be the wrong file, and the server goes on. It never sees a
+//! prompt or a key, and its answer becomes a plan only through
+//! `routing::plan::Plan::parse`. The contract is `wit/policy.wit`.
+//!
+//! In reading order: [`component`] (file to code), [`instance`] (a running
+//! guest), [`executor`] (warm guests of one policy), [`generation`] (what is in
+//! force, and the decision itself).
+
+pub mod bindings;
+pub mod cache;
+pub mod component;
+mod convert;
+pub mod engine;
+pub mod executor;
+pub mod generation;
+mod instance;
+pub mod limits;
+
+use std::fmt;
+
+/// The default policy, as built from `policies/free-mode`.
+pub const EMBEDDED: &[u8] = include_bytes!("../../policies/free-mode.wasm");
+
+/// A policy that was not taken into force, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{phase}: {reason}")]
+pub struct Refused {
+    /// How far it came.
+    pub phase: Phase,
+    /// What was wrong, and what to do.
+    pub reason: String,
+}
+
+/// The steps from a file to a policy in force, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The file is read.
+    Read,
+    /// Its digest is held against `policy.sha256`.
+    Pin,
+    /// It is found to be a component.
+    Parse,
+    /// Its imports are found to be offered.
+    Imports,
+    /// Its version of the contract is found to be ours.
+    Version,
+    /// It is compiled.
+    Compile,
+    /// It runs for the first time.
+    Instantiate,
+    /// It says what it is.
+    Describe,
+    /// It takes the settings.
+    Configure,
+    /// It takes the catalogue.
+    LoadCatalog,
+    /// It decides some requests that are made up.
+    Probe,
+}
+
+impl Phase {
+    /// Returns the name used in messages and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Pin => "pin",
+            Self::Parse => "parse",
+            Self::Imports => "imports",
+            Self::Version => "version",
+            Self::Compile => "compile",
+            Self::Instantiate => "instantiate",
+            Self::Describe => "describe",
+            Self::Configure => "configure",
+            Self::LoadCatalog => "load-catalog",
+            Self::Probe => "probe",
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A call into a policy that gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// All its instances were at work or being replaced.
+    #[error("all instances of the policy are busy")]
+    Busy,
+    /// It took too long.
+    #[error("the policy took longer than its {limit_ms} ms")]
+    Deadline {
+        /// The limit in milliseconds.
+        limit_ms: u128,
+    },
+    /// It answered with an error of its own.
+    #[error("the policy failed: {0}")]
+    Failed(String),
+    /// It stopped in the middle: a trap, a limit, a panic.
+    #[error("the policy trapped: {0}")]
+    Trapped(String),
+    /// Its answer broke the rules.
+    #[error("the policy gave an answer that cannot be used: {0}")]
+    Unusable(#[from] crate::routing::plan::PlanError),
+}

@@ -1,0 +1,114 @@
+//! Keeps the catalogue fresh: at the start, and before it grows old.
+//!
+//! Fetches, reads, keeps a copy, and hands a whole new catalogue on; whoever
+//! receives it makes a generation of it. A fetch that fails leaves the last good
+//! catalogue in force. Knows nothing of policies.
+
+mod copy;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    catalog::Catalog,
+    failover::ledger::now_ms,
+    openrouter::{Client, models},
+    refresh::copy::Copy,
+    routing::{Failure, FailureKind},
+};
+
+/// The pause after a fetch that failed; it doubles up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+
+/// OpenRouter answers from a cache of five minutes; asking more often is idle.
+const SHORTEST_TTL: Duration = Duration::from_secs(300);
+
+/// Fetches catalogues.
+pub struct Refresh {
+    client: Client,
+    copy: Copy,
+    ttl: Duration,
+    last: Arc<Catalog>,
+}
+
+impl Refresh {
+    /// Begins with the copy in `folder`, if there is one of this upstream.
+    ///
+    /// Blocks while it reads.
+    pub fn new(client: Client, folder: &Path, upstream: &str, ttl: Duration) -> Self {
+        let copy = Copy::new(folder, upstream);
+        let last = Arc::new(copy.read(seconds()).unwrap_or_default());
+        Self { client, copy, ttl: ttl.max(SHORTEST_TTL), last }
+    }
+
+    /// Returns the last good catalogue; empty if there never was one.
+    pub fn last(&self) -> Arc<Catalog> {
+        Arc::clone(&self.last)
+    }
+
+    /// Fetches now, and keeps what came.
+    pub async fn fetch(&mut self) -> Result<Arc<Catalog>, Failure> {
+        let body = self.client.models().await?;
+        let unreadable = |reason: String| Failure::new(FailureKind::BadAnswer, reason);
+        let parsed = models::parse(&body, seconds()).map_err(|error| unreadable(error.to_string()))?;
+        for skipped in &parsed.skipped {
+            tracing::debug!(model.id = skipped.id, reason = skipped.reason, "an entry of the catalogue was left out");
+        }
+        if parsed.models.is_empty() {
+            return Err(unreadable("the list of models is empty".to_owned()));
+        }
+        let catalog = Catalog::new(parsed.models, copy::formerly(&self.last), seconds());
+        if let Err(error) = self.copy.write(&body, &catalog) {
+            tracing::warn!(%error, "failed to keep a copy of the catalogue; a start without network will have none");
+        }
+        self.last = Arc::new(catalog);
+        Ok(self.last())
+    }
+
+    /// Fetches whenever the catalogue grows old, or when `now` says so, and sends each on.
+    ///
+    /// Runs until nobody receives any more, or `now` is closed.
+    pub async fn run(mut self, send: mpsc::Sender<Arc<Catalog>>, mut now: watch::Receiver<u64>) {
+        let mut pause = FIRST_PAUSE;
+        let mut wait = self.age_left();
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                asked = now.changed() => if asked.is_err() { return },
+            }
+            wait = match self.fetch().await {
+                Ok(catalog) => {
+                    tracing::info!(models = catalog.models().len(), "the catalogue is fresh");
+                    if send.send(catalog).await.is_err() {
+                        return;
+                    }
+                    pause = FIRST_PAUSE;
+                    self.ttl
+                }
+                Err(failure) => {
+                    tracing::warn!(
+                        failure.kind = %failure.kind,
+                        retry_s = pause.as_secs(),
+                        "failed to fetch the list of models, the last one stays: {}",
+                        failure.message
+                    );
+                    let wait = pause;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    wait
+                }
+            };
+        }
+    }
+
+    /// A copy is used at once and checked at once; what was just fetched, later.
+    fn age_left(&self) -> Duration {
+        let age = Duration::from_secs(seconds().saturating_sub(self.last.fetched()));
+        if age < Duration::from_secs(5) { self.ttl } else { Duration::ZERO }
+    }
+}
+
+fn seconds() -> u64 {
+    now_ms() / 1000
+}

@@ -1,0 +1,135 @@
+//! The last good catalogue on disk, for a start without the network.
+//!
+//! `models.json` holds what OpenRouter sent, with where it came from and when;
+//! `free-models` holds the ids of the free chat models, one a line, as the
+//! ancestor of this program wrote them. A copy that cannot be read is set aside
+//! and never stops a start.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{
+    catalog::{Catalog, Model, Traits},
+    openrouter::models,
+};
+
+/// The files' names.
+const MODELS: &str = "models.json";
+const FREE_MODELS: &str = "free-models";
+
+/// Ids of models that were served once and are not any more; more are not kept.
+const MAX_FORMERLY: usize = 5_000;
+
+/// The copy in a data folder.
+pub(super) struct Copy {
+    folder: PathBuf,
+    /// Where the catalogue comes from; a copy from elsewhere is not used.
+    source: String,
+}
+
+#[derive(Deserialize)]
+struct Saved<'a> {
+    source: String,
+    fetched: u64,
+    #[serde(default)]
+    formerly: BTreeSet<String>,
+    #[serde(borrow)]
+    models: &'a RawValue,
+}
+
+#[derive(Serialize)]
+struct Saving<'a> {
+    source: &'a str,
+    fetched: u64,
+    formerly: &'a BTreeSet<String>,
+    models: &'a RawValue,
+}
+
+impl Copy {
+    /// Names the copy of `source` in a folder.
+    pub(super) fn new(folder: &Path, source: &str) -> Self {
+        Self { folder: folder.to_owned(), source: source.to_owned() }
+    }
+
+    /// Reads the copy; `None` if there is none, or none of this source.
+    pub(super) fn read(&self, now: u64) -> Option<Catalog> {
+        let path = self.folder.join(MODELS);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                tracing::warn!(%error, "failed to read {}; the catalogue is fetched anew", path.display());
+                return None;
+            }
+        };
+        match parse(&text, now) {
+            Ok((source, catalog)) => (source == self.source).then_some(catalog),
+            Err(error) => {
+                self.set_aside(&path, now, &error);
+                None
+            }
+        }
+    }
+
+    /// Writes a catalogue as it came, and the list of its free models.
+    pub(super) fn write(&self, body: &[u8], catalog: &Catalog) -> io::Result<()> {
+        let saving = Saving {
+            source: &self.source,
+            fetched: catalog.fetched(),
+            formerly: catalog.formerly(),
+            models: serde_json::from_slice(body)?,
+        };
+        fs::create_dir_all(&self.folder)?;
+        replace(&self.folder.join(MODELS), &serde_json::to_vec(&saving)?)?;
+        replace(&self.folder.join(FREE_MODELS), free_models(catalog).as_bytes())
+    }
+
+    fn set_aside(&self, path: &Path, now: u64, error: &str) {
+        let aside = self.folder.join(format!("{MODELS}.corrupt-{now}"));
+        match fs::rename(path, &aside) {
+            Ok(()) => {
+                tracing::warn!(error, "{} cannot be used and was set aside as {}", path.display(), aside.display())
+            }
+            Err(rename) => tracing::warn!(error, %rename, "{} can neither be used nor set aside", path.display()),
+        }
+    }
+}
+
+/// Returns what was served once: what an older catalogue had and a new one has
+/// not is added by [`Catalog::new`]'s caller.
+pub(super) fn formerly(old: &Catalog) -> BTreeSet<String> {
+    let gone = old.formerly().iter().cloned();
+    old.models().iter().map(|model| model.id.to_string()).chain(gone).take(MAX_FORMERLY).collect()
+}
+
+fn parse(text: &[u8], now: u64) -> Result<(String, Catalog), String> {
+    let saved: Saved<'_> = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+    let parsed = models::parse(saved.models.get().as_bytes(), now).map_err(|error| error.to_string())?;
+    if parsed.models.is_empty() {
+        return Err("it holds no model".to_owned());
+    }
+    Ok((saved.source, Catalog::new(parsed.models, saved.formerly, saved.fetched)))
+}
+
+fn free_models(catalog: &Catalog) -> String {
+    let mut free: Vec<&Model> =
+        catalog.models().iter().filter(|model| model.traits.contains(Traits::FREE | Traits::CHAT)).collect();
+    free.sort_by_key(|model| std::cmp::Reverse(model.context_tokens));
+    free.iter().map(|model| format!("{}\n", model.id)).collect()
+}
+
+/// Writes beside and renames, so that a reader never meets half a file.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let partial = path.with_extension(format!("partial-{}", std::process::id()));
+    let mut file = File::create(&partial)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(partial, path)
+}

@@ -1,0 +1,254 @@
+//! Makes generations: of files that changed, of catalogues that came, on call.
+//!
+//! One task owns what a generation is made of. Whatever the cause, everything is
+//! read again, a whole new generation is made and checked beside the one in
+//! force, and only then swapped in; any failure leaves the old one and says why.
+//! Requests never wait for it.
+
+mod watch;
+
+use std::{path::PathBuf, sync::Arc};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api::admin::wire::{Refusal, ReloadCall, ReloadReport},
+    catalog::{Catalog, names::Unknown},
+    config::{
+        Config, load,
+        value::{OnError, UnknownModel},
+    },
+    current::Current,
+    failover::ledger::Ledger,
+    policy::{
+        EMBEDDED, Phase, Refused,
+        component::{self, Code},
+        engine::Engine,
+        generation::{self, Blueprint, Generation, Settings, Source},
+        limits::Limits,
+    },
+    reload::watch::Watch,
+};
+
+/// Calls and changes that may wait; more say nothing new.
+const QUEUE: usize = 16;
+
+/// Makes the generations of a router.
+pub struct Reload {
+    engine: Arc<Engine>,
+    embedded: Code,
+    sources: load::Sources,
+    /// The operator's module as it was compiled last, by its digest.
+    compiled: Option<Code>,
+    next: u64,
+}
+
+/// What the task hears of.
+pub struct Inbox {
+    /// Calls for a reload.
+    pub calls: mpsc::Receiver<ReloadCall>,
+    /// New catalogues.
+    pub catalogs: mpsc::Receiver<Arc<Catalog>>,
+}
+
+impl Reload {
+    /// Compiles the embedded policy, or takes it from the cache.
+    pub fn new(engine: Arc<Engine>, sources: load::Sources) -> Result<Self, Refused> {
+        let embedded = component::compile(&engine, EMBEDDED)?;
+        Ok(Self { engine, embedded, sources, compiled: None, next: 1 })
+    }
+
+    /// Makes a generation of a configuration and a catalogue.
+    ///
+    /// Takes as long as compiling does; runs on the policies' threads.
+    pub async fn make(&mut self, loaded: &load::Loaded, catalog: Arc<Catalog>) -> Result<Generation, Refused> {
+        let config = &loaded.config;
+        let filter = load::load_filter(&loaded.folder)
+            .map_err(|error| Refused { phase: Phase::Read, reason: error.to_string() })?;
+        let (code, source) = match &config.policy.module {
+            None => (self.embedded.clone(), Source::Embedded),
+            Some(path) => (self.module(path.clone(), config.policy.sha256.clone()).await?, Source::File(path.clone())),
+        };
+        let blueprint = Blueprint {
+            code,
+            source,
+            embedded: self.embedded.clone(),
+            settings: Settings {
+                free_mode: config.mode.free_mode,
+                tool_use_only: config.mode.tool_use_only,
+                filter,
+                own: config.policy.settings.clone(),
+            },
+            limits: Limits { time: config.policy.limits.time.duration(), memory: config.policy.limits.memory.bytes() },
+            on_error: match config.policy.on_error {
+                OnError::Fallback => generation::OnError::Fallback,
+                OnError::Deny => generation::OnError::Deny,
+            },
+            unknown: match config.mode.unknown_model {
+                UnknownModel::Gone => Unknown::Gone,
+                UnknownModel::Auto => Unknown::Auto,
+                UnknownModel::Reject => Unknown::Reject,
+            },
+            catalog,
+        };
+        let generation = Generation::build(blueprint, self.next).await?;
+        self.next += 1;
+        Ok(generation)
+    }
+
+    /// Makes the first generation: the operator's policy, or if that is refused,
+    /// the embedded one, so that the router runs and says what is wrong.
+    pub async fn first(
+        &mut self,
+        loaded: &load::Loaded,
+        catalog: Arc<Catalog>,
+    ) -> Result<(Generation, Option<Refused>), Refused> {
+        let refused = match self.make(loaded, Arc::clone(&catalog)).await {
+            Ok(generation) => return Ok((generation, None)),
+            Err(refused) if loaded.config.policy.module.is_none() => return Err(refused),
+            Err(refused) => refused,
+        };
+        tracing::error!(%refused, "the policy cannot be used; the embedded one decides until it is mended");
+        let mut without = loaded.clone();
+        without.config.policy = crate::config::Policy::default();
+        Ok((self.make(&without, catalog).await?, Some(refused)))
+    }
+
+    /// Makes generations until the router stops.
+    pub async fn run(
+        mut self,
+        current: Arc<Current>,
+        ledger: Arc<Ledger>,
+        mut loaded: load::Loaded,
+        mut inbox: Inbox,
+        stop: CancellationToken,
+    ) {
+        let (changed, mut changes) = mpsc::channel(1);
+        let mut watch = match Watch::start(&files(&loaded), changed) {
+            Ok(watch) => Some(watch),
+            Err(error) => {
+                tracing::warn!(%error, "failed to watch files; after a change, run `ollama-router policy reload`");
+                None
+            }
+        };
+        let mut catalog = Arc::clone(&current.generation().catalog);
+        loop {
+            let call = tokio::select! {
+                () = stop.cancelled() => return,
+                Some(call) = inbox.calls.recv() => Some(call),
+                Some(()) = changes.recv() => None,
+                Some(fresh) = inbox.catalogs.recv() => {
+                    ledger.keep_only(&fresh);
+                    catalog = fresh;
+                    None
+                }
+            };
+            let report = self.reload(&current, &mut loaded, &catalog).await;
+            if let Some(watch) = &mut watch {
+                watch.add(&files(&loaded));
+            }
+            if let Some(call) = call {
+                // Who called may have gone.
+                drop(call.send(report));
+            }
+        }
+    }
+
+    /// Reads everything again, and puts it in force if it is sound and new.
+    async fn reload(&mut self, current: &Current, loaded: &mut load::Loaded, catalog: &Arc<Catalog>) -> ReloadReport {
+        let before = current.generation();
+        let made = match load::load(&self.sources) {
+            Ok(fresh) => {
+                tell_of_restart(&loaded.config, &fresh.config);
+                *loaded = fresh;
+                self.make(loaded, Arc::clone(catalog)).await
+            }
+            Err(error) => Err(Refused { phase: Phase::Read, reason: error.to_string() }),
+        };
+        let (changed, refused) = match made {
+            Ok(made) if same(&before, &made) && current.refused().is_none() => (false, None),
+            Ok(made) => {
+                tracing::info!(
+                    generation = made.number,
+                    policy.name = %made.policy.name,
+                    policy.version = %made.policy.version,
+                    visible = made.visible.len(),
+                    "a new generation is in force"
+                );
+                current.swap(made);
+                (true, None)
+            }
+            Err(refused) => {
+                tracing::warn!(%refused, generation = before.number, "a change was refused, the old stays in force");
+                let refusal = Refusal::of(&refused);
+                current.refuse(refused);
+                (false, Some(refusal))
+            }
+        };
+        let now = current.generation();
+        ReloadReport {
+            changed,
+            generation: now.number,
+            policy: now.policy.name.clone(),
+            version: now.policy.version.clone(),
+            refused,
+        }
+    }
+
+    /// Reads and compiles the operator's module, unless it is the same as before.
+    async fn module(&mut self, path: PathBuf, pin: Option<String>) -> Result<Code, Refused> {
+        let engine = Arc::clone(&self.engine);
+        let known = self.compiled.take();
+        let compiled = self.engine.blocking(move || {
+            let bytes = component::read(&path, pin.as_deref())?;
+            match known.filter(|code| code.digest() == component::digest(&bytes)) {
+                Some(code) => Ok(code),
+                None => component::compile(&engine, &bytes),
+            }
+        });
+        let code = compiled.await?;
+        self.compiled = Some(code.clone());
+        Ok(code)
+    }
+}
+
+/// Returns a queue for calls, of the length that makes sense.
+pub fn calls() -> (mpsc::Sender<ReloadCall>, mpsc::Receiver<ReloadCall>) {
+    mpsc::channel(QUEUE)
+}
+
+/// Whether two generations decide alike.
+fn same(old: &Generation, new: &Generation) -> bool {
+    old.policy.digest == new.policy.digest
+        && old.policy.source == new.policy.source
+        && old.settings == new.settings
+        && (old.unknown, old.limits, old.on_error) == (new.unknown, new.limits, new.on_error)
+        && Arc::ptr_eq(&old.catalog, &new.catalog)
+}
+
+/// The files from which a generation is made.
+fn files(loaded: &load::Loaded) -> Vec<PathBuf> {
+    let mut files = vec![loaded.file.clone(), loaded.folder.join("models-filter").join("filter")];
+    files.extend(loaded.config.policy.module.clone());
+    files.extend(loaded.config.policy.settings_file.clone());
+    // A link is watched on both ends.
+    let targets: Vec<PathBuf> = files.iter().filter_map(|file| file.canonicalize().ok()).collect();
+    files.extend(targets);
+    files
+}
+
+/// Some settings are read at the start alone: says so, instead of nothing.
+fn tell_of_restart(old: &Config, new: &Config) {
+    let fixed = [
+        ("openrouter", old.openrouter != new.openrouter),
+        ("server", old.server != new.server),
+        ("failover", old.failover != new.failover),
+        ("cache", old.cache != new.cache),
+        ("store", old.store != new.store),
+        ("logging", old.logging != new.logging),
+    ];
+    for (section, _) in fixed.iter().filter(|(_, changed)| *changed) {
+        tracing::warn!("the section `{section}` of the configuration has changed; it takes effect at the next start");
+    }
+}

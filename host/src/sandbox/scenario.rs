@@ -1,0 +1,69 @@
+//! How a sandbox behaves: its catalogue, its manner, its chance.
+//!
+//! Two manners: quiet for tests (at once, the same each time, never failing)
+//! and demo for people (a human pace, a failure now and then). It holds no
+//! running state; read `sandbox/shared.rs` for that, and `sandbox/mishap.rs`
+//! for the failures of the demo.
+
+use serde_json::Value;
+
+use crate::sandbox::catalog;
+use crate::sandbox::reply::Reply;
+
+/// The chance of a demo and the ids of answers, when no seed is given.
+const DEFAULT_SEED: u64 = 20_260_822;
+
+/// Enough for any test to look back on, and a bound for a benchmark's memory.
+const QUIET_REMEMBERED_MAX: usize = 4_096;
+
+/// A demo may run for days with large images: it keeps only what is recent.
+const DEMO_REMEMBERED_MAX: usize = 16;
+
+/// What a sandbox is started with.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Scenario {
+    pub(super) manner: Manner,
+    pub(super) catalog: Value,
+    pub(super) seed: u64,
+    pub(super) remembered_max: usize,
+    pub(super) always: Vec<(String, Reply)>,
+}
+
+/// Whether answers are for tests or for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Short, at once, the same each time, and never a failure.
+    Quiet,
+    /// Paced, talkative, and with a failure now and then.
+    Demo,
+}
+
+impl Scenario {
+    /// Returns the scenario of the tests: short answers at once, no failure.
+    pub fn quiet() -> Self {
+        Self {
+            manner: Manner::Quiet,
+            catalog: catalog::demo(),
+            seed: DEFAULT_SEED,
+            remembered_max: QUIET_REMEMBERED_MAX,
+            always: Vec::new(),
+        }
+    }
+
+    /// Returns the scenario of the demo: a plausible pace, one failure in six.
+    pub fn demo() -> Self {
+        let gated = (catalog::GATED_MODEL.to_owned(), Reply::harness_gate());
+        Self { manner: Manner::Demo, remembered_max: DEMO_REMEMBERED_MAX, always: vec![gated], ..Self::quiet() }
+    }
+
+    /// Serves `catalog`, a whole `/models` body, in place of the built-in one.
+    pub fn catalog(self, catalog: Value) -> Self {
+        Self { catalog, ..self }
+    }
+
+    /// Sets the seed of the demo's chance: one seed, one course of events.
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+}
