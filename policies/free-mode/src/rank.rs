@@ -11,7 +11,9 @@ mod route;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::bindings::ollama_router::policy::types::{Decision, Denial, Fact, Model, Request, Standing, Target, Traits};
+use crate::bindings::ollama_router::policy::types::{
+    Capabilities, Decision, Denial, Fact, Model, Request, Standing, Target, Traits,
+};
 use crate::rank::route::Builder;
 use crate::reason::Reason;
 use crate::settings::Settings;
@@ -30,6 +32,7 @@ pub(crate) struct Ranking {
 /// A visible model.
 struct Seat {
     model: u32,
+    capabilities: Capabilities,
     is_free: bool,
     is_router: bool,
 }
@@ -68,6 +71,7 @@ impl Ranking {
             places[number as usize] = Some(seats.len());
             seats.push(Seat {
                 model: number,
+                capabilities: model.capabilities,
                 is_free: model.traits.contains(Traits::FREE),
                 is_router: model.traits.contains(Traits::ROUTER),
             });
@@ -103,7 +107,12 @@ impl Ranking {
             }
         }
 
-        for (seat, mark) in self.seats.iter().zip(&marks) {
+        // Who grants every wish comes before who does not: a model that cannot
+        // write by a schema answers all the same, only not by the schema.
+        let grants = |(seat, _): &(&Seat, &Mark)| seat.capabilities.contains(request.wishes);
+        let granting = self.seats.iter().zip(&marks).filter(grants);
+        let others = self.seats.iter().zip(&marks).filter(|seat| !grants(seat));
+        for (seat, mark) in granting.chain(others) {
             if route.is_settled() {
                 break;
             }

@@ -32,7 +32,7 @@ fn ranking(settings: &str) -> Ranking {
         id: id.to_owned(),
         name: id.to_owned(),
         vendor: String::new(),
-        capabilities: Capabilities::empty(),
+        capabilities: if id == "c/third:free" { Capabilities::JSON_SCHEMA } else { Capabilities::empty() },
         traits: traits | Traits::CHAT,
         context_tokens,
         max_output_tokens: 0,
@@ -121,6 +121,15 @@ fn without_a_served_name_the_view_decides() {
             &[(1, LargestContext), (2, LargestContext), (3, LargestContext), (4, LargestContext), (0, Router)],
         );
     }
+}
+
+#[test]
+fn models_that_grant_every_wish_come_before_the_others() {
+    let wishful = Request { wishes: Capabilities::JSON_SCHEMA, ..request(Target::Any) };
+    let order = order(&ranking("{}"), &wishful, &FREE, &[]).unwrap();
+    // The third is the only one that writes by a schema.
+    let models: Vec<u32> = order.into_iter().map(|(model, _)| model).collect();
+    assert_eq!(models, [3, 1, 2, 4, 0]);
 }
 
 #[test]
