@@ -30,8 +30,9 @@ use tracing::Instrument as _;
 
 use crate::{
     api::{access::Access, admin::wire::ReloadCall},
+    chat,
     current::Current,
-    failover::Failover,
+    failover::{Answered, Failover},
     policy::generation::Generation,
 };
 
@@ -73,6 +74,13 @@ impl Api {
 
     fn generation(&self) -> Arc<Generation> {
         self.0.current.generation()
+    }
+
+    /// Answers a chat request under the generation in force now.
+    async fn answer(&self, request: chat::Request) -> Result<Answered, error::Error> {
+        let generation = self.generation();
+        let answered = self.failover().chat(request, Arc::clone(&generation)).await;
+        answered.map_err(|error| error::Error::from(error).under(&generation))
     }
 
     fn max_body(&self) -> usize {

@@ -22,7 +22,7 @@ use crate::config::load::{self, Loaded, Override, Sources};
 
 /// Ollama, OpenAI and Anthropic clients on OpenRouter's free models.
 ///
-/// Point a client at http://localhost:11434 and it gets answers from free
+/// Point a client at <http://localhost:11434> and it gets answers from free
 /// models: found by themselves, chosen by a policy, failed over before the
 /// client notices.
 #[derive(Parser)]
@@ -133,7 +133,7 @@ impl Common {
             sources.overrides.push(over("openrouter.api_key", key, "--api-key"));
         }
         if self.verbose {
-            sources.overrides.push(over("logging.level", "debug", "--verbose"));
+            sources.overrides.push(over("logging.level", &"debug", "--verbose"));
         }
         Ok(sources)
     }
@@ -144,7 +144,7 @@ impl Common {
     }
 }
 
-fn over(key: &str, text: impl ToString, flag: &'static str) -> Override {
+fn over(key: &str, text: &impl ToString, flag: &'static str) -> Override {
     Override { key: key.to_owned(), text: text.to_string(), flag }
 }
 

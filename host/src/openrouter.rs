@@ -113,13 +113,10 @@ impl Client {
             }
             read(response, MAX_LIST_BYTES).await
         };
-        match tokio::time::timeout(LIST_TIMEOUT, fetch).await {
-            Ok(fetched) => fetched,
-            Err(_) => {
-                let message = format!("no list of models within {} s", LIST_TIMEOUT.as_secs());
-                Err(Failure::new(FailureKind::TimedOut, message))
-            }
-        }
+        tokio::time::timeout(LIST_TIMEOUT, fetch).await.unwrap_or_else(|_| {
+            let message = format!("no list of models within {} s", LIST_TIMEOUT.as_secs());
+            Err(Failure::new(FailureKind::TimedOut, message))
+        })
     }
 
     /// Sends a chat request, and returns the answer once its head is here.
@@ -146,16 +143,16 @@ fn headers(settings: &Settings) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
     if let Some(key) = &settings.api_key {
         let mut value =
-            HeaderValue::try_from(format!("Bearer {}", key.trim())).map_err(|_| Error::Header("api_key"))?;
+            HeaderValue::try_from(format!("Bearer {}", key.trim())).map_err(|_unprintable| Error::Header("api_key"))?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
     }
     if let Some(referer) = &settings.referer {
-        let value = HeaderValue::try_from(referer).map_err(|_| Error::Header("referer"))?;
+        let value = HeaderValue::try_from(referer).map_err(|_unprintable| Error::Header("referer"))?;
         headers.insert(HeaderName::from_static("http-referer"), value);
     }
     if let Some(title) = &settings.title {
-        let value = HeaderValue::try_from(title).map_err(|_| Error::Header("title"))?;
+        let value = HeaderValue::try_from(title).map_err(|_unprintable| Error::Header("title"))?;
         headers.insert(HeaderName::from_static("x-openrouter-title"), value.clone());
         headers.insert(HeaderName::from_static("x-title"), value);
     }

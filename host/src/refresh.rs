@@ -20,10 +20,10 @@ use crate::{
 
 /// The pause after a fetch that failed; it doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
-const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 
 /// OpenRouter answers from a cache of five minutes; asking more often is idle.
-const SHORTEST_TTL: Duration = Duration::from_secs(300);
+const SHORTEST_TTL: Duration = Duration::from_mins(5);
 
 /// Fetches catalogues.
 pub struct Refresh {

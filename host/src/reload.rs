@@ -124,8 +124,8 @@ impl Reload {
         mut inbox: Inbox,
         stop: CancellationToken,
     ) {
-        let (changed, mut changes) = mpsc::channel(1);
-        let mut watch = match Watch::start(&files(&loaded), changed) {
+        let (saw_change, mut changes) = mpsc::channel(1);
+        let mut watch = match Watch::start(&files(&loaded), saw_change) {
             Ok(watch) => Some(watch),
             Err(error) => {
                 tracing::warn!(%error, "failed to watch files; after a change, run `ollama-router policy reload`");

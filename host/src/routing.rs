@@ -170,14 +170,14 @@ impl fmt::Display for FailureKind {
 
 /// How long a model rests that is not for this account: nothing in the
 /// catalogue tells when that changes, and each try costs quota.
-const GATED_REST: Duration = Duration::from_secs(24 * 3600);
+const GATED_REST: Duration = Duration::from_hours(24);
 
 /// How long a model rests that is not served, or not under the account's
 /// privacy settings: the operator may change those within the day.
-const GONE_REST: Duration = Duration::from_secs(6 * 3600);
+const GONE_REST: Duration = Duration::from_hours(6);
 
 /// No rest that grows gets longer than this, whatever the base.
-const CEILING: Duration = Duration::from_secs(30 * 60);
+const CEILING: Duration = Duration::from_mins(30);
 
 /// The operator's base figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::{fmt::Write as _, time::Duration};
 use axum::{
     Json,
     http::{HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER},
-    response::{IntoResponse, Response},
+    response::{IntoResponse as _, Response},
 };
 use serde_json::{Value, json};
 
@@ -18,6 +18,7 @@ use crate::{
     catalog::Capabilities,
     chat::Unreadable,
     failover::{self, Try},
+    policy::generation::Generation,
     routing::FailureKind,
 };
 
@@ -38,17 +39,28 @@ pub struct Error {
     code: Option<String>,
     retry_after: Option<Duration>,
     tried: Vec<Try>,
+    policy: Option<HeaderValue>,
 }
 
 impl Error {
     /// Makes an error of a status and words for people.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), code: None, retry_after: None, tried: Vec::new() }
+        Self { status, message: message.into(), code: None, retry_after: None, tried: Vec::new(), policy: None }
     }
 
     /// Makes the error for a request that cannot be understood.
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// Notes the tries before it.
+    fn after(self, tried: Vec<Try>) -> Self {
+        Self { tried, ..self }
+    }
+
+    /// Names the generation under which the request failed.
+    pub(super) fn under(self, generation: &Generation) -> Self {
+        Self { policy: trail::policy(generation), ..self }
     }
 
     /// Returns the words for people.
@@ -66,6 +78,9 @@ impl Error {
         let headers = response.headers_mut();
         if let Some(wait) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+        }
+        if let Some(policy) = self.policy {
+            headers.insert(HeaderName::from_static("x-router-policy"), policy);
         }
         if !self.tried.is_empty() {
             headers.insert(HeaderName::from_static("x-router-attempts"), HeaderValue::from(trail::calls(&self.tried)));
@@ -170,7 +185,7 @@ fn failed(tried: Vec<Try>, due_in: Option<Duration>) -> Error {
         FailureKind::BadRequest | FailureKind::ContextOverflow => (StatusCode::BAD_REQUEST, None),
         FailureKind::Moderated => (StatusCode::FORBIDDEN, None),
         FailureKind::AccountBusy | FailureKind::RateLimitedDay | FailureKind::RateLimitedMinute => {
-            (StatusCode::TOO_MANY_REQUESTS, hint.or(due_in).or(Some(Duration::from_secs(60))))
+            (StatusCode::TOO_MANY_REQUESTS, hint.or(due_in).or(Some(Duration::from_mins(1))))
         }
         FailureKind::KeyExhausted => (StatusCode::PAYMENT_REQUIRED, hint),
         // Not 401: clients would ask for a key of their own.
@@ -184,12 +199,11 @@ fn failed(tried: Vec<Try>, due_in: Option<Duration>) -> Error {
         _ => (StatusCode::BAD_GATEWAY, due_in),
     };
     Error {
-        status,
-        message: failed_message(&tried, due_in),
         code: Some(last.failure.kind.to_string()),
         retry_after,
-        tried,
+        ..Error::new(status, failed_message(&tried, due_in))
     }
+    .after(tried)
 }
 
 fn failed_message(tried: &[Try], due_in: Option<Duration>) -> String {

@@ -184,7 +184,7 @@ impl Call {
 
     async fn tell(self, api: &Api, model: String, request: Request) -> Result<Response, Error> {
         let (streaming, prompt_tokens) = (request.streaming, request.needs.input_tokens);
-        let answered = api.failover().chat(request, api.generation()).await?;
+        let answered = api.answer(request).await?;
         let reply = Reply {
             kind: self.kind,
             model: &model,

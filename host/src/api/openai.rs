@@ -41,7 +41,7 @@ pub(super) async fn chat(State(api): State<Api>, body: Body) -> Response {
 async fn answer(api: &Api, body: Body) -> Result<Response, Error> {
     let (request, with_usage) = request(&body::read(body, api.max_body()).await?)?;
     let streaming = request.streaming;
-    let answered = api.failover().chat(request, api.generation()).await?;
+    let answered = api.answer(request).await?;
     if streaming { Ok(streamed(answered, with_usage)) } else { whole(answered).await }
 }
 

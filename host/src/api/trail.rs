@@ -47,7 +47,7 @@ pub(super) fn header(tried: &[Try]) -> Option<HeaderValue> {
 }
 
 /// Returns the policy and its generation, such as `free-mode/0.1.0; generation=3`.
-fn policy(generation: &Generation) -> Option<HeaderValue> {
+pub(super) fn policy(generation: &Generation) -> Option<HeaderValue> {
     let policy = &generation.policy;
     HeaderValue::from_str(&format!("{}/{}; generation={}", policy.name, policy.version, generation.number)).ok()
 }

@@ -9,6 +9,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
+use serde_json::value::RawValue;
 
 use crate::{
     catalog::Capabilities,
@@ -61,11 +62,10 @@ fn tool_mode(fields: &Fields) -> Result<ToolMode, Unreadable> {
     if tools.is_empty() {
         return Ok(ToolMode::None);
     }
-    Ok(match fields.get("tool_choice").map(|choice| choice.get()) {
-        None | Some("\"auto\"") => ToolMode::Optional,
-        // The conversation may hold calls all the same, which only a model
-        // with tools understands.
-        Some("\"none\"") => ToolMode::Optional,
+    Ok(match fields.get("tool_choice").map(RawValue::get) {
+        // With `none` the conversation may hold calls all the same, which only a
+        // model with tools understands.
+        None | Some("\"auto\"" | "\"none\"") => ToolMode::Optional,
         Some(_) => ToolMode::Required,
     })
 }

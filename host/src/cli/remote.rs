@@ -15,7 +15,7 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A reload compiles, which takes seconds for large policies.
-const RELOAD_TIMEOUT: Duration = Duration::from_secs(60);
+const RELOAD_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A running router.
 pub(super) struct Remote {

@@ -83,16 +83,16 @@ impl Start {
     fn override_with_flags(&self, sources: &mut Sources) {
         let overrides = &mut sources.overrides;
         if let Some(port) = self.port {
-            overrides.push(over("server.port", port, "--port"));
+            overrides.push(over("server.port", &port, "--port"));
         }
         if let Some(host) = &self.host {
             overrides.push(over("server.host", host, "--host"));
         }
         if let Some(free_mode) = self.mode.free_mode {
-            overrides.push(over("mode.free_mode", free_mode, "--free-mode"));
+            overrides.push(over("mode.free_mode", &free_mode, "--free-mode"));
         }
         if let Some(tool_use_only) = self.mode.tool_use_only {
-            overrides.push(over("mode.tool_use_only", tool_use_only, "--tool-use-only"));
+            overrides.push(over("mode.tool_use_only", &tool_use_only, "--tool-use-only"));
         }
         if let Some(level) = &self.log_level {
             overrides.push(over("logging.level", level, "--log-level"));
@@ -106,8 +106,10 @@ impl Start {
             scenario = scenario.catalog(catalog(path)?);
         }
         let sandbox = Sandbox::start(scenario).await.context("failed to start the simulated OpenRouter")?;
-        sources.overrides.push(over("openrouter.base_url", sandbox.base_url(), "--demo"));
-        sources.overrides.push(over("openrouter.api_key", DEMO_KEY, "--demo"));
+        sources.overrides.push(over("openrouter.base_url", &sandbox.base_url(), "--demo"));
+        sources.overrides.push(over("openrouter.api_key", &DEMO_KEY, "--demo"));
+        // The simulated account has no limit of its own.
+        sources.overrides.push(over("failover.requests_per_minute", &0, "--demo"));
         Ok(sandbox)
     }
 }

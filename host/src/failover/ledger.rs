@@ -141,7 +141,7 @@ impl Ledger {
 }
 
 /// How long the account waits when the daily limit names no end.
-const DAILY_WAIT: Duration = Duration::from_secs(3600);
+const DAILY_WAIT: Duration = Duration::from_hours(1);
 
 /// Returns now, in milliseconds since 1970: the time that is remembered.
 pub fn now_ms() -> u64 {

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 /// What OpenRouter counts by.
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// No minute's limit holds longer, whatever the upstream's clock says.
 const LONGEST_HOLD: Duration = Duration::from_secs(65);

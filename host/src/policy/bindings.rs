@@ -5,7 +5,7 @@
 //! bound, and each interface looked up by itself, so that one set of bindings
 //! serves both worlds.
 
-#![expect(missing_docs, clippy::all, clippy::pedantic, reason = "generated")]
+#![expect(missing_docs, reason = "generated")]
 
 wasmtime::component::bindgen!({
     path: "../wit",

@@ -187,7 +187,7 @@ impl Ticker {
         self.asleep.store(true, Ordering::SeqCst);
         // A call that began before the flag was up did not see it.
         if self.calls.load(Ordering::SeqCst) == 0 {
-            thread::park_timeout(Duration::from_secs(60));
+            thread::park_timeout(Duration::from_mins(1));
         }
         self.asleep.store(false, Ordering::SeqCst);
     }

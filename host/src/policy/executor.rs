@@ -224,7 +224,7 @@ async fn make(parts: &Parts, name: Arc<str>) -> Result<(Instance, types::Descrip
 async fn step<T>(phase: Phase, time: Duration, work: Pin<&mut (dyn Future<Output = T> + Send)>) -> Result<T, Refused> {
     timeout(time, work)
         .await
-        .map_err(|_| Refused { phase, reason: format!("it took longer than {} ms", time.as_millis()) })
+        .map_err(|_elapsed| Refused { phase, reason: format!("it took longer than {} ms", time.as_millis()) })
 }
 
 fn faultless<T>(phase: Phase, answer: Result<T, Fault>) -> Result<T, Refused> {

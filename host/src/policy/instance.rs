@@ -36,7 +36,7 @@ impl Instance {
             phase: Phase::Instantiate,
             reason: fault(&error, limits.loading_time()).to_string(),
         };
-        let mut store = Guest::store(&code.engine, name, limits);
+        let mut store = Guest::store(code.engine.wasm(), name, limits);
         Guest::prepare(&mut store, limits.loading_time(), 0, 0);
         let _ticking = code.engine.ticking();
         let instance = code.pre.instantiate_async(&mut store).await.map_err(refuse)?;

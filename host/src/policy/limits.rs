@@ -18,7 +18,7 @@ use std::{
 use wasmtime::{Store, StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-use crate::policy::{bindings::ollama_router::policy as contract, engine::Engine};
+use crate::policy::bindings::ollama_router::policy as contract;
 
 /// Epoch ticks until a call has to give way to other tasks of its thread: one
 /// whole tick, and the rest of the one in which it began.
@@ -85,7 +85,7 @@ struct Moment {
 
 impl Guest {
     /// Makes a store in which nothing is granted and everything is limited.
-    pub(super) fn store(engine: &Engine, name: Arc<str>, limits: Limits) -> Store<Self> {
+    pub(super) fn store(engine: &wasmtime::Engine, name: Arc<str>, limits: Limits) -> Store<Self> {
         let moment = Arc::<Moment>::default();
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES);
@@ -105,7 +105,7 @@ impl Guest {
             .table_elements(TABLE_ELEMENTS)
             .build();
         let guest = Self { limits: sizes, wasi, table, name, lines: 0, slices_left: 0, moment };
-        let mut store = Store::new(engine.wasm(), guest);
+        let mut store = Store::new(engine, guest);
         store.limiter(|guest| &mut guest.limits);
         store.set_hostcall_fuel(HOSTCALL_BYTES);
         store.set_max_component_handles(HANDLES);

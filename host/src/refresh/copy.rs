@@ -95,7 +95,7 @@ impl Copy {
         let aside = self.folder.join(format!("{MODELS}.corrupt-{now}"));
         match fs::rename(path, &aside) {
             Ok(()) => {
-                tracing::warn!(error, "{} cannot be used and was set aside as {}", path.display(), aside.display())
+                tracing::warn!(error, "{} cannot be used and was set aside as {}", path.display(), aside.display());
             }
             Err(rename) => tracing::warn!(error, %rename, "{} can neither be used nor set aside", path.display()),
         }
@@ -122,7 +122,7 @@ fn free_models(catalog: &Catalog) -> String {
     let mut free: Vec<&Model> =
         catalog.models().iter().filter(|model| model.traits.contains(Traits::FREE | Traits::CHAT)).collect();
     free.sort_by_key(|model| std::cmp::Reverse(model.context_tokens));
-    free.iter().map(|model| format!("{}\n", model.id)).collect()
+    free.iter().flat_map(|model| [model.id.as_str(), "\n"]).collect()
 }
 
 /// Writes beside and renames, so that a reader never meets half a file.

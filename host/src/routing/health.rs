@@ -11,6 +11,10 @@ use crate::routing::{Failure, FailureKind, Rests};
 /// Minutes that `successes` and `failures` look back.
 const WINDOW_MINUTES: u64 = 5;
 
+/// One bucket a minute.
+const BUCKETS: usize = 5;
+const _: () = assert!(BUCKETS as u64 == WINDOW_MINUTES, "a bucket for every minute of the window");
+
 /// How much a new measurement weighs in a moving average.
 const WEIGHT: f32 = 0.2;
 
@@ -113,7 +117,7 @@ impl Health {
 /// One bucket a minute, each used again after the window has passed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Window {
-    buckets: [Bucket; WINDOW_MINUTES as usize],
+    buckets: [Bucket; BUCKETS],
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -126,7 +130,6 @@ struct Bucket {
 impl Window {
     fn at(&mut self, now: u64) -> &mut Bucket {
         let minute = now / 60_000;
-        #[expect(clippy::cast_possible_truncation, reason = "smaller than the window")]
         let bucket = &mut self.buckets[(minute % WINDOW_MINUTES) as usize];
         if bucket.minute != minute {
             *bucket = Bucket { minute, ..Bucket::default() };

@@ -14,6 +14,9 @@ use crate::{
     routing::health::{Health, Standing},
 };
 
+/// What is remembered, by model.
+pub type Healths = HashMap<ModelId, Health>;
+
 /// A call for a reload, answered when it is done.
 pub type ReloadCall = oneshot::Sender<ReloadReport>;
 
@@ -112,6 +115,7 @@ pub struct ReloadReport {
 }
 
 /// A model that clients may use.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each a column")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelRow {
     /// The name under which it is listed.
@@ -172,7 +176,7 @@ pub struct ModelState {
 }
 
 /// Returns the visible models of a generation, in the order of the policy.
-pub fn rows(generation: &Generation, healths: &HashMap<ModelId, Health>, now: u64) -> Vec<ModelRow> {
+pub fn rows(generation: &Generation, healths: &Healths, now: u64) -> Vec<ModelRow> {
     let row = |number: &u32| {
         let model = generation.catalog.model(*number)?;
         let name = generation.names.shown(*number)?;
