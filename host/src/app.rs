@@ -37,6 +37,9 @@ use crate::{
 /// How long streams may go on after the signal to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How long tasks may take to end.
+const TASK_GRACE: Duration = Duration::from_secs(1);
+
 /// How long the store may take to write what is left.
 const STORE_GRACE: Duration = Duration::from_secs(3);
 
@@ -146,6 +149,8 @@ impl App {
         stop.cancel();
         drop(self.refresh);
         self.tasks.close();
+        // A fetch in progress is not worth waiting for.
+        drop(tokio::time::timeout(TASK_GRACE, self.tasks.wait()).await);
         let store = self.store;
         if !tokio::task::spawn_blocking(move || store.close(STORE_GRACE)).await.unwrap_or(false) {
             tracing::warn!("the last failures could not be written to the database");

@@ -11,6 +11,7 @@ use anyhow::{Context as _, anyhow};
 use clap::Args;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::App,
@@ -76,7 +77,21 @@ impl Start {
         if let Some(sandbox) = &sandbox {
             greet(address.port(), sandbox)?;
         }
-        app.serve(listener, signal()).await?;
+        let told = CancellationToken::new();
+        let (first, again) = (told.clone(), told);
+        let shutdown = async move {
+            signal().await;
+            tracing::info!("stopping; a second signal stops at once");
+            first.cancel();
+        };
+        let impatient = async {
+            again.cancelled().await;
+            signal().await;
+        };
+        tokio::select! {
+            served = app.serve(listener, shutdown) => served?,
+            () = impatient => tracing::warn!("stopped at once"),
+        }
         Ok(ExitCode::SUCCESS)
     }
 
@@ -190,10 +205,8 @@ async fn signal() {
                 _ = interrupted => {}
                 _ = terminated.recv() => {}
             }
-            tracing::info!("stopping");
             return;
         }
     }
     drop(interrupted.await);
-    tracing::info!("stopping");
 }

@@ -119,7 +119,9 @@ impl Ledger {
         health.first_token_after(first_token);
         health.paced(tokens, pace);
         self.store.record_success(id, health);
-        state.account = None;
+        if state.account.take().is_some() {
+            self.store.record_account(None);
+        }
     }
 
     /// Forgets the models that are not in a catalogue, but for those at work.

@@ -8,11 +8,12 @@ use std::{
     collections::BTreeSet,
     ffi::OsString,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use notify::RecursiveMode;
-use notify_debouncer_full::{DebounceEventResult, Debouncer, NoCache, new_debouncer_opt};
+use notify_debouncer_full::{DebounceEventResult, DebouncedEvent, Debouncer, NoCache, new_debouncer_opt};
 use tokio::sync::mpsc;
 
 /// A file has to be quiet for this long: an editor's save is over by then.
@@ -28,51 +29,62 @@ const CONFIG_MAP_LINK: &str = "..data";
 pub(super) struct Watch {
     debouncer: Debouncer<notify::RecommendedWatcher, NoCache>,
     folders: BTreeSet<PathBuf>,
+    names: Arc<Mutex<Names>>,
 }
+
+/// The names of the files that matter, and of folders that may come to hold one.
+type Names = BTreeSet<OsString>;
 
 impl Watch {
     /// Begins to watch `files`, and sends into `changed` when one may have changed.
-    ///
-    /// A folder that is not there is left out: see [`Watch::add`].
     pub(super) fn start(files: &[PathBuf], changed: mpsc::Sender<()>) -> Result<Self, notify::Error> {
-        let mut names: BTreeSet<OsString> =
-            files.iter().filter_map(|file| file.file_name()).map(OsString::from).collect();
-        // A folder that appears may hold one of the files.
-        names.extend(files.iter().filter_map(|file| file.parent()?.file_name()).map(OsString::from));
-        names.insert(CONFIG_MAP_LINK.into());
+        let names = Arc::new(Mutex::new(Names::from([CONFIG_MAP_LINK.into()])));
+        let relevant_names = Arc::clone(&names);
         let on_events = move |events: DebounceEventResult| {
-            let relevant = match &events {
-                Ok(events) => events
-                    .iter()
-                    .filter(|event| !event.kind.is_access())
-                    .flat_map(|event| &event.paths)
-                    .any(|path| path.file_name().is_some_and(|name| names.contains(name))),
-                // Events were lost: look at everything.
-                Err(_) => true,
-            };
-            if relevant {
-                // Full means that somebody will look anyway.
-                let _full = changed.try_send(());
+            // An error means that events were lost: look at everything.
+            if events.is_ok_and(|events| !is_relevant(&events, &lock(&relevant_names))) {
+                return;
             }
+            // Full means that somebody will look anyway.
+            let _full = changed.try_send(());
         };
         let debouncer = new_debouncer_opt(QUIET, Some(TICK), on_events, NoCache::new(), notify::Config::default())?;
-        let mut watch = Self { debouncer, folders: BTreeSet::new() };
+        let mut watch = Self { debouncer, folders: BTreeSet::new(), names };
         watch.add(files);
         Ok(watch)
     }
 
-    /// Watches the folders of these files too, as far as they are there now.
+    /// Watches these files too. A folder that is not there yet is left out, to be
+    /// added when it has come, of which the folder above tells.
     pub(super) fn add(&mut self, files: &[PathBuf]) {
-        for folder in files.iter().filter_map(|file| file.parent()).filter(|folder| !folder.as_os_str().is_empty()) {
-            let known = self.folders.contains(folder);
-            if !known && folder.is_dir() {
-                match self.debouncer.watch(folder, RecursiveMode::NonRecursive) {
-                    Ok(()) => drop(self.folders.insert(folder.to_owned())),
-                    Err(error) => warn(folder, &error),
-                }
+        let parents = files.iter().filter_map(|file| file.parent());
+        let named = files.iter().map(PathBuf::as_path).chain(parents.clone());
+        lock(&self.names).extend(named.filter_map(Path::file_name).map(OsString::from));
+        for folder in parents.filter(|folder| !folder.as_os_str().is_empty()) {
+            if !folder.is_dir() {
+                // Its watch, if it had one, is gone with it.
+                self.folders.remove(folder);
+                continue;
+            }
+            if self.folders.contains(folder) {
+                continue;
+            }
+            match self.debouncer.watch(folder, RecursiveMode::NonRecursive) {
+                Ok(()) => drop(self.folders.insert(folder.to_owned())),
+                Err(error) => warn(folder, &error),
             }
         }
     }
+}
+
+fn is_relevant(events: &[DebouncedEvent], names: &Names) -> bool {
+    let changes = events.iter().filter(|event| !event.kind.is_access());
+    changes.flat_map(|event| &event.paths).any(|path| path.file_name().is_some_and(|name| names.contains(name)))
+}
+
+fn lock(names: &Mutex<Names>) -> MutexGuard<'_, Names> {
+    // A set of names is whole at any time.
+    names.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn warn(folder: &Path, error: &notify::Error) {
