@@ -11,6 +11,7 @@ pub mod body;
 pub mod error;
 pub mod ollama;
 mod openai;
+pub mod origin;
 mod streaming;
 mod trail;
 
@@ -19,17 +20,17 @@ use std::{sync::Arc, time::Instant};
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderName, HeaderValue, StatusCode},
+    http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header::LOCATION},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
-    routing::{get, post},
+    routing::{delete, get, head, post},
 };
 use tokio::sync::mpsc;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 
 use crate::{
-    api::{access::Access, admin::wire::ReloadCall},
+    api::{access::Access, admin::wire::ReloadCall, origin::Origins},
     chat,
     current::Current,
     failover::{Answered, Failover},
@@ -50,6 +51,8 @@ pub struct Shared {
     pub reloads: mpsc::Sender<ReloadCall>,
     /// Who may use what.
     pub access: Access,
+    /// Which pages and names may.
+    pub origins: Origins,
     /// What `/api/version` says.
     pub version: String,
     /// The largest request body in bytes.
@@ -97,6 +100,17 @@ pub fn router(api: Api) -> Router {
         .route("/api/show", post(ollama::show))
         .route("/api/chat", post(ollama::chat))
         .route("/api/generate", post(ollama::generate))
+        .route("/api/pull", post(ollama::manage::pull))
+        .route("/api/push", post(ollama::manage::push))
+        .route("/api/create", post(ollama::manage::create))
+        .route("/api/copy", post(ollama::manage::copy))
+        .route("/api/delete", delete(ollama::manage::delete))
+        .route("/api/blobs/{digest}", head(ollama::manage::blob).post(ollama::manage::blob))
+        .route("/api/status", get(ollama::manage::cloud))
+        .route("/api/me", post(ollama::manage::no_cloud))
+        .route("/api/signout", post(ollama::manage::sign_out))
+        .route("/api/experimental/web_search", post(ollama::manage::no_cloud))
+        .route("/api/experimental/web_fetch", post(ollama::manage::no_cloud))
         .route("/v1/models", get(openai::models))
         .route("/v1/chat/completions", post(openai::chat))
         .route_layer(middleware::from_fn_with_state(api.clone(), access::clients));
@@ -111,11 +125,25 @@ pub fn router(api: Api) -> Router {
         .route("/health", get(admin::health))
         .merge(clients)
         .merge(operators)
-        .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found") })
+        .fallback(not_found)
         .method_not_allowed_fallback(|| async { (StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed") })
+        .layer(middleware::from_fn_with_state(api.clone(), origin::guard))
         .layer(middleware::from_fn(request_id))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| panicked()))
         .with_state(api)
+}
+
+/// Answers as Ollama does: a path with a slash too many is told the right one.
+async fn not_found(method: Method, uri: Uri) -> Response {
+    match uri.path().strip_suffix('/') {
+        Some(path) if path.starts_with("/api/") || path.starts_with("/v1/") => {
+            let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+            let status =
+                if method == Method::GET { StatusCode::MOVED_PERMANENTLY } else { StatusCode::TEMPORARY_REDIRECT };
+            (status, [(LOCATION, format!("{path}{query}"))]).into_response()
+        }
+        Some(_) | None => (StatusCode::NOT_FOUND, "404 page not found").into_response(),
+    }
 }
 
 /// Gives every request an id, one line in the log, and a header with the id.

@@ -19,7 +19,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    api::{self, Api, Shared, access::Access},
+    api::{self, Api, Shared, access::Access, origin::Origins},
     config::{
         Config,
         load::{Loaded, Sources},
@@ -102,6 +102,11 @@ impl App {
                 allow: config.server.allow.clone(),
                 client_keys: config.server.client_keys.clone(),
                 admin_key: config.server.admin_key.clone(),
+            },
+            origins: Origins {
+                allowed: config.server.origins.clone(),
+                loopback: config.server.host.is_loopback(),
+                hostname: gethostname::gethostname().to_string_lossy().into_owned(),
             },
             version: config.server.version.clone(),
             max_body: config.server.max_body.bytes(),

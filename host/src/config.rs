@@ -73,6 +73,9 @@ pub struct Server {
     pub client_keys: Vec<Secret>,
     /// The key of the admin routes; without one they answer loopback peers only.
     pub admin_key: Option<Secret>,
+    /// Further web origins that are allowed, each with at most one `*`.
+    #[serde(deserialize_with = "value::texts")]
+    pub origins: Vec<String>,
     /// The largest request body, in bytes.
     pub max_body: Size,
     /// What `/api/version` says, MAJOR.MINOR.PATCH; clients switch features on by it.
@@ -205,6 +208,7 @@ impl Default for Server {
             allow: Allow::only(Rule::Private),
             client_keys: Vec::new(),
             admin_key: None,
+            origins: Vec::new(),
             max_body: Size::mebibytes(64),
             version: "0.20.0".to_owned(),
         }

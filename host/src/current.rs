@@ -42,6 +42,11 @@ impl Current {
         self.refused.store(Some(Arc::new(refused)));
     }
 
+    /// Forgets what was refused: what is on disk is in force.
+    pub fn settle(&self) {
+        self.refused.store(None);
+    }
+
     /// Returns why the last change was refused, if it was.
     pub fn refused(&self) -> Option<Arc<Refused>> {
         self.refused.load_full()

@@ -15,7 +15,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    catalog::{Model, ModelId, names::Found},
+    catalog::{Model, ModelId, Traits, names::Found},
     chat::{Request, Unreadable},
     failover::{
         attempt::{Attempt, Hold, Reply},
@@ -65,6 +65,8 @@ pub struct Answered {
     pub tried: Vec<Try>,
     /// What was in force.
     pub generation: Arc<Generation>,
+    /// Whether the policy failed, and the fallback decided.
+    pub fallback: bool,
     /// The answer itself.
     pub reply: Reply,
 }
@@ -110,6 +112,9 @@ pub enum Error {
         /// When a model is due again, if all of them rest.
         due_in: Option<Duration>,
     },
+    /// There is no catalogue yet.
+    #[error("there is no list of models yet")]
+    NoCatalog,
     /// No model can do what the request needs.
     #[error("no model that may be used can answer this request")]
     NoCandidates {
@@ -165,13 +170,25 @@ impl Failover {
     /// Nothing has been sent to the client when this returns. Dropping the
     /// future ends a call in progress at once.
     pub async fn chat(&self, request: Request, generation: Arc<Generation>) -> Result<Answered, Error> {
+        if generation.catalog.models().is_empty() {
+            return Err(Error::NoCatalog);
+        }
         let target = self.find(&request.model, &generation)?;
         let query = self.query(&request, target);
-        if let Some(block) = self.ledger.account(query.now_ms) {
-            let wait = Duration::from_millis(block.until_ms.saturating_sub(query.now_ms));
-            return Err(Error::Account(block, wait));
+        let block = self.ledger.account(query.now_ms);
+        if generation.settings.free_mode
+            && let Some(block) = block
+        {
+            return Err(blocked(block, query.now_ms));
         }
-        let order = self.order(&query, &request.model, &generation).await?;
+        let (mut order, fallback) = self.order(&query, &request.model, &generation).await?;
+        if let Some(block) = block {
+            // The limit is on free models; those that are paid for go on.
+            order.retain(|number| !is_free(&generation, *number));
+            if order.is_empty() {
+                return Err(blocked(block, query.now_ms));
+            }
+        }
         let hold = if request.streaming { Hold::FirstSubstance } else { Hold::Everything };
         let mut tried = Vec::new();
         if target == Target::Gone {
@@ -192,7 +209,7 @@ impl Failover {
             waited: false,
         };
         let (model, tried, reply) = chain.run().await?;
-        Ok(Answered { model, tried, generation, reply })
+        Ok(Answered { model, tried, generation, fallback, reply })
     }
 
     fn query(&self, request: &Request, target: Target) -> Query {
@@ -209,11 +226,13 @@ impl Failover {
         }
     }
 
-    /// Asks the policy, and takes out what must rest.
-    async fn order(&self, query: &Query, name: &str, generation: &Generation) -> Result<VecDeque<u32>, Error> {
+    /// Asks the policy, and takes out what must rest. Tells too whether the
+    /// policy failed and the fallback decided.
+    async fn order(&self, query: &Query, name: &str, generation: &Generation) -> Result<(VecDeque<u32>, bool), Error> {
         let facts = self.ledger.facts(&generation.catalog, query.now_ms);
-        let plan = match generation.decide(query, &facts).await {
-            Ok(Decision::Plan(plan)) => plan,
+        let (plan, fallback) = match generation.decide(query, &facts).await {
+            Ok(Decision::Plan(plan)) => (plan, false),
+            Ok(Decision::Fallback(plan)) => (plan, true),
             Ok(Decision::Deny { status, code, message }) => return Err(Error::Denied { status, code, message }),
             Err(Undecided::NoCandidates) => {
                 let asked = matches!(query.target, Target::Model(_)).then(|| name.to_owned());
@@ -221,7 +240,7 @@ impl Failover {
             }
             Err(failed @ Undecided::PolicyFailed(_)) => return Err(Error::Policy(failed)),
         };
-        Ok(self.rested(&plan, generation, query.now_ms))
+        Ok((self.rested(&plan, generation, query.now_ms), fallback))
     }
 
     /// Leaves out models that rest, and those on trial that are being tried
@@ -248,6 +267,15 @@ impl Failover {
         }
         ready
     }
+}
+
+fn blocked(block: Block, now_ms: u64) -> Error {
+    let wait = Duration::from_millis(block.until_ms.saturating_sub(now_ms));
+    Error::Account(block, wait)
+}
+
+fn is_free(generation: &Generation, number: u32) -> bool {
+    generation.catalog.model(number).is_some_and(|model| model.traits.contains(Traits::FREE))
 }
 
 /// One request on its way through the models.
@@ -331,6 +359,10 @@ impl Chain<'_> {
             Then::NextOnce => {
                 let refusals = self.tried.iter().filter(|tried| tried.failure.kind == failure.kind).count();
                 if refusals > 1 { Step::Stop } else { Step::Next }
+            }
+            Then::Stop if failure.kind == FailureKind::RateLimitedDay => {
+                self.order.retain(|number| !is_free(self.generation, *number));
+                if self.order.is_empty() { Step::Stop } else { Step::Next }
             }
             Then::Stop => Step::Stop,
             Then::Wait => {

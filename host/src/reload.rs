@@ -60,9 +60,21 @@ impl Reload {
     }
 
     /// Makes a generation of a configuration and a catalogue.
+    pub async fn make(&mut self, loaded: &load::Loaded, catalog: Arc<Catalog>) -> Result<Generation, Refused> {
+        let blueprint = self.blueprint(loaded, catalog).await?;
+        self.build(blueprint).await
+    }
+
+    async fn build(&mut self, blueprint: Blueprint) -> Result<Generation, Refused> {
+        let generation = Generation::build(blueprint, self.next).await?;
+        self.next += 1;
+        Ok(generation)
+    }
+
+    /// Reads all that a generation is made of; compiles the module if it is new.
     ///
     /// Takes as long as compiling does; runs on the policies' threads.
-    pub async fn make(&mut self, loaded: &load::Loaded, catalog: Arc<Catalog>) -> Result<Generation, Refused> {
+    async fn blueprint(&mut self, loaded: &load::Loaded, catalog: Arc<Catalog>) -> Result<Blueprint, Refused> {
         let config = &loaded.config;
         let filter = load::load_filter(&loaded.folder)
             .map_err(|error| Refused { phase: Phase::Read, reason: error.to_string() })?;
@@ -70,7 +82,7 @@ impl Reload {
             None => (self.embedded.clone(), Source::Embedded),
             Some(path) => (self.module(path.clone(), config.policy.sha256.clone()).await?, Source::File(path.clone())),
         };
-        let blueprint = Blueprint {
+        Ok(Blueprint {
             code,
             source,
             embedded: self.embedded.clone(),
@@ -91,10 +103,7 @@ impl Reload {
                 UnknownModel::Reject => Unknown::Reject,
             },
             catalog,
-        };
-        let generation = Generation::build(blueprint, self.next).await?;
-        self.next += 1;
-        Ok(generation)
+        })
     }
 
     /// Makes the first generation: the operator's policy, or if that is refused,
@@ -133,6 +142,8 @@ impl Reload {
             }
         };
         let mut catalog = Arc::clone(&current.generation().catalog);
+        // What changed between the first reading and the watch was not seen.
+        self.reload(&current, &mut loaded, &catalog).await;
         loop {
             let call = tokio::select! {
                 () = stop.cancelled() => return,
@@ -144,9 +155,14 @@ impl Reload {
                     None
                 }
             };
-            let report = self.reload(&current, &mut loaded, &catalog).await;
-            if let Some(watch) = &mut watch {
-                watch.add(&files(&loaded));
+            let mut report = self.reload(&current, &mut loaded, &catalog).await;
+            // A folder that has come since may have been written to before it was
+            // watched, so everything is read once more.
+            if let Some(watch) = &mut watch
+                && watch.add(&files(&loaded))
+            {
+                let again = self.reload(&current, &mut loaded, &catalog).await;
+                report = ReloadReport { changed: report.changed || again.changed, ..again };
             }
             if let Some(call) = call {
                 // Who called may have gone.
@@ -158,17 +174,12 @@ impl Reload {
     /// Reads everything again, and puts it in force if it is sound and new.
     async fn reload(&mut self, current: &Current, loaded: &mut load::Loaded, catalog: &Arc<Catalog>) -> ReloadReport {
         let before = current.generation();
-        let made = match load::load(&self.sources) {
-            Ok(fresh) => {
-                tell_of_restart(&loaded.config, &fresh.config);
-                *loaded = fresh;
-                self.make(loaded, Arc::clone(catalog)).await
+        let (changed, refused) = match self.renew(&before, loaded, catalog).await {
+            Ok(None) => {
+                current.settle();
+                (false, None)
             }
-            Err(error) => Err(Refused { phase: Phase::Read, reason: error.to_string() }),
-        };
-        let (changed, refused) = match made {
-            Ok(made) if same(&before, &made) && current.refused().is_none() => (false, None),
-            Ok(made) => {
+            Ok(Some(made)) => {
                 tracing::info!(
                     generation = made.number,
                     policy.name = %made.policy.name,
@@ -176,6 +187,9 @@ impl Reload {
                     visible = made.visible.len(),
                     "a new generation is in force"
                 );
+                if made.visible.is_empty() && !made.catalog.models().is_empty() {
+                    tracing::warn!("the policy shows no model; see its settings and the filter file");
+                }
                 current.swap(made);
                 (true, None)
             }
@@ -194,6 +208,24 @@ impl Reload {
             version: now.policy.version.clone(),
             refused,
         }
+    }
+
+    /// Makes a new generation, unless it would decide as the one in force does.
+    async fn renew(
+        &mut self,
+        before: &Generation,
+        loaded: &mut load::Loaded,
+        catalog: &Arc<Catalog>,
+    ) -> Result<Option<Generation>, Refused> {
+        let fresh =
+            load::load(&self.sources).map_err(|error| Refused { phase: Phase::Read, reason: error.to_string() })?;
+        tell_of_restart(&loaded.config, &fresh.config);
+        *loaded = fresh;
+        let blueprint = self.blueprint(loaded, Arc::clone(catalog)).await?;
+        if same(before, &blueprint) {
+            return Ok(None);
+        }
+        self.build(blueprint).await.map(Some)
     }
 
     /// Reads and compiles the operator's module, unless it is the same as before.
@@ -218,10 +250,10 @@ pub fn calls() -> (mpsc::Sender<ReloadCall>, mpsc::Receiver<ReloadCall>) {
     mpsc::channel(QUEUE)
 }
 
-/// Whether two generations decide alike.
-fn same(old: &Generation, new: &Generation) -> bool {
-    old.policy.digest == new.policy.digest
-        && old.policy.source == new.policy.source
+/// Whether a generation would decide as the one in force does.
+fn same(old: &Generation, new: &Blueprint) -> bool {
+    old.policy.digest == new.code.digest()
+        && old.policy.source == new.source
         && old.settings == new.settings
         && (old.unknown, old.limits, old.on_error) == (new.unknown, new.limits, new.on_error)
         && Arc::ptr_eq(&old.catalog, &new.catalog)
@@ -232,7 +264,10 @@ fn files(loaded: &load::Loaded) -> Vec<PathBuf> {
     let mut files = vec![loaded.file.clone(), loaded.folder.join("models-filter").join("filter")];
     files.extend(loaded.config.policy.module.clone());
     files.extend(loaded.config.policy.settings_file.clone());
-    // A link is watched on both ends.
+    // A link is watched on both ends, and so is one to a folder above.
+    let above = files.iter().flat_map(|file| file.ancestors().skip(1)).filter(|folder| folder.is_symlink());
+    let above: Vec<PathBuf> = above.map(PathBuf::from).collect();
+    files.extend(above);
     let targets: Vec<PathBuf> = files.iter().filter_map(|file| file.canonicalize().ok()).collect();
     files.extend(targets);
     files

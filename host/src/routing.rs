@@ -253,7 +253,7 @@ impl Rest {
 mod tests {
     use super::*;
 
-    const RESTS: Rests = Rests { failure: Duration::from_secs(300), rate_limit: Duration::from_secs(60) };
+    const RESTS: Rests = Rests { failure: Duration::from_mins(5), rate_limit: Duration::from_mins(1) };
 
     fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)

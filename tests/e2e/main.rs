@@ -8,5 +8,56 @@
 // How a router is started and asked.
 mod support;
 
+// Policies made of WebAssembly text.
+mod guests;
+
 // One good answer, in each protocol and form.
 mod chat;
+
+// What goes upstream for what a client sends.
+mod upstream;
+
+// A model fails before its first words: the next one answers.
+mod failover;
+
+// No model answers: what the client is told.
+mod exhausted;
+
+// After the first words: good ends, breaks, clients that leave.
+mod streaming;
+
+// What is remembered of failures, on disk and over a restart.
+mod cooldown;
+
+// Which model a name means; free mode never spends.
+mod names;
+
+// Lists and single models, version, health, the operators' view.
+mod models;
+
+// Requests that cannot be answered, and paths that do not exist.
+mod bad_input;
+
+// Who may use the router, and who may look into it.
+mod access;
+
+// The data folder: the copy of the catalogue, the database, and their damage.
+mod files;
+
+// The end of a router: streams may end, nothing new begins.
+mod shutdown;
+
+// The program from its command line: exit codes, words, signals.
+mod cli;
+
+// What a policy may use: time, memory, tables, stack, copies; at loading and later.
+mod policy_limits;
+
+// What a policy must not say or be: wrong files, wrong views, wrong answers.
+mod policy_guards;
+
+// Changes while the router runs, by the watch and by call; the compiled cache.
+mod reload;
+
+// Many answers at once while policies are swapped.
+mod swap;

@@ -1,7 +1,12 @@
 //! A router on port 0 before a simulated OpenRouter, and a client to talk to it.
 //!
 //! Everything is real but the upstream. Nothing here waits for time to pass:
-//! tests wait for states, and each wait has a limit.
+//! tests wait for states, and each wait has a limit. The same question in every
+//! protocol is in [`ask`], small catalogues are in [`models`].
+
+pub mod ask;
+pub mod models;
+pub mod program;
 
 use std::{
     net::SocketAddr,
@@ -22,6 +27,9 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 /// Every wait for a state ends after this, with a panic.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where [`Setup::policy`] puts a policy, in the data folder.
+pub const POLICY: &str = "policies/test.wasm";
 
 /// What a router is to be started with.
 pub struct Setup {
@@ -52,10 +60,21 @@ impl Setup {
         self
     }
 
+    /// Has the upstream serve these free models, the one tried first in front.
+    pub fn models(self, ids: &[&str]) -> Self {
+        self.scenario(Scenario::quiet().catalog(models::free(ids)))
+    }
+
     /// Writes a file into the data folder before the start.
     pub fn file(self, path: &str, content: impl AsRef<[u8]>) -> Self {
         write(&self.folder.path().join(path), content);
         self
+    }
+
+    /// Puts a policy into the data folder, and `policy.module` on it.
+    pub fn policy(self, bytes: impl AsRef<[u8]>) -> Self {
+        let path = self.folder.path().join(POLICY).display().to_string();
+        self.file(POLICY, bytes).set("policy.module", &path)
     }
 
     /// Returns the data folder.
@@ -77,7 +96,7 @@ impl Setup {
             overrides,
         };
         let running = Running::start(&sources).await;
-        Host { sandbox, folder: self.folder, sources, running, client: reqwest::Client::new() }
+        Host { sandbox, folder: self.folder, sources, running, client: reqwest::Client::builder().build().unwrap() }
     }
 }
 
@@ -115,7 +134,8 @@ impl Running {
     }
 
     async fn stop(self) {
-        drop(self.stop.send(()));
+        // It may have stopped by itself.
+        self.stop.send(()).ok();
         tokio::time::timeout(PATIENCE, self.served).await.expect("the router did not stop").unwrap();
     }
 }
@@ -167,6 +187,17 @@ impl Host {
         request.body(body.into()).send().await.unwrap()
     }
 
+    /// Returns what `/router/policy` says of the policy in force.
+    pub async fn policy(&self) -> Value {
+        self.get("/router/policy").await.json()[0].take()
+    }
+
+    /// Calls for a reload, and returns the status and the report.
+    pub async fn reload(&self) -> (u16, Value) {
+        let reply = self.post_text("/router/policy/reload", "").await;
+        (reply.status, reply.json())
+    }
+
     /// Waits until the generation in force satisfies a condition.
     pub async fn generation(&self, wanted: impl Fn(u64) -> bool) -> u64 {
         let mut changes = self.running.current.changes();
@@ -180,6 +211,34 @@ impl Host {
         running.stop().await;
         let running = Running::start(&sources).await;
         Self { sandbox, client, folder, sources, running }
+    }
+
+    /// Restarts with a copy of the catalogue that is a year old, so that it is
+    /// fetched again at once.
+    pub async fn restart_stale(self) -> Self {
+        let copy = std::fs::read(self.path("models.json")).unwrap();
+        let mut copy: Value = serde_json::from_slice(&copy).unwrap();
+        copy["fetched"] = (copy["fetched"].as_u64().unwrap() - 365 * 24 * 3600).into();
+        self.write("models.json", copy.to_string());
+        self.restart().await
+    }
+
+    /// Ends the upstream: calls find nobody at its address any more.
+    pub async fn stop_upstream(&mut self) {
+        let other = Sandbox::start(Scenario::quiet()).await.unwrap();
+        std::mem::replace(&mut self.sandbox, other).stop().await;
+    }
+
+    /// Tells the router to stop, and returns the wait for it, with the upstream.
+    pub fn begin_stop(self) -> (impl Future<Output = ()>, Sandbox) {
+        let Running { stop, served, .. } = self.running;
+        stop.send(()).ok();
+        let folder = self.folder;
+        let wait = async move {
+            tokio::time::timeout(PATIENCE, served).await.expect("the router did not stop").unwrap();
+            drop(folder);
+        };
+        (wait, self.sandbox)
     }
 
     /// Stops the router, and leaves its folder.

@@ -22,6 +22,10 @@ use crate::{
     routing::FailureKind,
 };
 
+/// When to come back while there is no list of models: it is fetched again after
+/// some seconds.
+const CATALOG_WAIT: Duration = Duration::from_secs(5);
+
 /// The protocol in whose shape an error is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
@@ -60,7 +64,7 @@ impl Error {
 
     /// Names the generation under which the request failed.
     pub(super) fn under(self, generation: &Generation) -> Self {
-        Self { policy: trail::policy(generation), ..self }
+        Self { policy: trail::policy(generation, false), ..self }
     }
 
     /// Returns the words for people.
@@ -81,8 +85,6 @@ impl Error {
         }
         if let Some(policy) = self.policy {
             headers.insert(HeaderName::from_static("x-router-policy"), policy);
-        }
-        if !self.tried.is_empty() {
             headers.insert(HeaderName::from_static("x-router-attempts"), HeaderValue::from(trail::calls(&self.tried)));
             if let Some(trail) = trail::header(&self.tried) {
                 headers.insert(HeaderName::from_static("x-router-trail"), trail);
@@ -126,6 +128,13 @@ impl From<failover::Error> for Error {
                 Self { code: Some(code), ..Self::new(status, message) }
             }
             Engine::Failed { tried, due_in } => failed(tried, due_in),
+            Engine::NoCatalog => Self {
+                retry_after: Some(CATALOG_WAIT),
+                ..Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the list of models could not be fetched yet; see the router's log",
+                )
+            },
             Engine::NoCandidates { asked, needs } => Self::bad_request(no_candidates(asked.as_deref(), needs)),
             Engine::Policy(source) => {
                 tracing::error!(error = %source, "request refused because the policy failed");
@@ -179,7 +188,10 @@ fn failed(tried: Vec<Try>, due_in: Option<Duration>) -> Error {
     let Some(last) = tried.last() else {
         return Error::new(StatusCode::BAD_GATEWAY, "no model was tried");
     };
-    let all = |kinds: &[FailureKind]| tried.iter().all(|tried| kinds.contains(&tried.failure.kind));
+    let all = |kinds: &[FailureKind]| {
+        let mut called = tried.iter().filter(|tried| trail::was_called(tried)).peekable();
+        called.peek().is_some() && called.all(|tried| kinds.contains(&tried.failure.kind))
+    };
     let hint = last.failure.retry_after;
     let (status, retry_after) = match last.failure.kind {
         FailureKind::BadRequest | FailureKind::ContextOverflow => (StatusCode::BAD_REQUEST, None),

@@ -7,6 +7,7 @@
 pub mod convert;
 pub mod lenient;
 pub mod listing;
+pub(super) mod manage;
 pub mod stream;
 pub mod wire;
 
@@ -104,13 +105,13 @@ async fn show_or_error(api: &Api, body: Body) -> Result<Response, Error> {
     let generation = api.generation();
     let models = listed(&generation);
     let shown = match api.failover().find(name, &generation)? {
-        Target::Any => listing::show_auto(&models),
+        // What answers in the place of a model that is gone is any.
+        Target::Any | Target::Gone => listing::show_auto(&models),
         Target::Model(number) => {
             let model = generation.catalog.model(number);
             let found = models.iter().find(|listed| Some(&listed.model.id) == model.map(|model| &model.id));
             listing::show(*found.ok_or_else(|| not_found(name))?, &models)
         }
-        Target::Gone => return Err(not_found(name)),
     };
     Ok(Json(shown).into_response())
 }

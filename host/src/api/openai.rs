@@ -101,7 +101,7 @@ async fn whole(mut answered: Answered) -> Result<Response, Error> {
         let chunk = chunk.map_err(|failure| Error::new(StatusCode::BAD_GATEWAY, failure.message))?;
         chunks.push(chunk);
     }
-    let mut response = Json(fold::completion(&chunks)).into_response();
+    let mut response = Json(fold::completion(&chunks, || format!("call_{:016x}", fastrand::u64(..)))).into_response();
     trail::mark(response.headers_mut(), &answered);
     Ok(response)
 }

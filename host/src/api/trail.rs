@@ -20,7 +20,7 @@ pub(super) fn mark(headers: &mut HeaderMap, answered: &Answered) {
     if let Ok(model) = HeaderValue::from_str(answered.model.as_str()) {
         headers.insert(HeaderName::from_static("x-router-model"), model);
     }
-    if let Some(policy) = policy(&answered.generation) {
+    if let Some(policy) = policy(&answered.generation, answered.fallback) {
         headers.insert(HeaderName::from_static("x-router-policy"), policy);
     }
     if let Some(trail) = header(&answered.tried) {
@@ -30,9 +30,12 @@ pub(super) fn mark(headers: &mut HeaderMap, answered: &Answered) {
 
 /// Returns how many of the tries went to OpenRouter.
 pub(super) fn calls(tried: &[Try]) -> u64 {
-    // A model that is not served any more was not called.
-    let uncalled = |tried: &&Try| tried.failure.kind == FailureKind::Gone && tried.failure.status == 0;
-    (tried.len() - tried.iter().filter(uncalled).count()) as u64
+    tried.iter().filter(|tried| was_called(tried)).count() as u64
+}
+
+/// Tells whether a try was a call: a name that is not served any more was none.
+pub(super) fn was_called(tried: &Try) -> bool {
+    tried.failure.kind != FailureKind::Gone || tried.failure.status != 0
 }
 
 /// Returns the tries before the answer, such as `a/b:free=rate-limited-model`.
@@ -46,8 +49,11 @@ pub(super) fn header(tried: &[Try]) -> Option<HeaderValue> {
     (!text.is_empty()).then(|| HeaderValue::from_str(&text).ok())?
 }
 
-/// Returns the policy and its generation, such as `free-mode/0.1.0; generation=3`.
-pub(super) fn policy(generation: &Generation) -> Option<HeaderValue> {
+/// Returns the policy and its generation, such as `free-mode/0.1.0; generation=3`,
+/// and `; fallback` if it failed and the fallback decided.
+pub(super) fn policy(generation: &Generation, fallback: bool) -> Option<HeaderValue> {
     let policy = &generation.policy;
-    HeaderValue::from_str(&format!("{}/{}; generation={}", policy.name, policy.version, generation.number)).ok()
+    let fallback = if fallback { "; fallback" } else { "" };
+    let text = format!("{}/{}; generation={}{fallback}", policy.name, policy.version, generation.number);
+    HeaderValue::from_str(&text).ok()
 }

@@ -11,8 +11,9 @@ use crate::chat::chunk::Chunk;
 /// Folds the pieces of a reply into one `chat.completion` object.
 ///
 /// The finish reason is the first that was given, the usage the last. A piece
-/// that is no object adds nothing.
-pub fn completion<'a>(chunks: impl IntoIterator<Item = &'a Chunk>) -> Value {
+/// that is no object adds nothing. `fresh_id` makes an id for a tool call that
+/// has none of its own.
+pub fn completion<'a>(chunks: impl IntoIterator<Item = &'a Chunk>, fresh_id: impl FnMut() -> String) -> Value {
     let mut whole = Map::new();
     let mut choice = Map::new();
     let mut message = Map::new();
@@ -42,7 +43,20 @@ pub fn completion<'a>(chunks: impl IntoIterator<Item = &'a Chunk>) -> Value {
             }
         }
     }
+    identify(&mut message, fresh_id);
     finish(whole, choice, message)
+}
+
+/// Gives every tool call an id of its own, by which its result is told apart.
+fn identify(message: &mut Map<String, Value>, mut fresh_id: impl FnMut() -> String) {
+    let mut seen: Vec<String> = Vec::new();
+    for call in message.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten() {
+        let Some(call) = call.as_object_mut() else { continue };
+        let id = call.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let id = if id.is_empty() || seen.contains(&id) { fresh_id() } else { id };
+        call.insert("id".to_owned(), id.clone().into());
+        seen.push(id);
+    }
 }
 
 fn finish(mut whole: Map<String, Value>, mut choice: Map<String, Value>, mut message: Map<String, Value>) -> Value {
@@ -112,7 +126,7 @@ mod tests {
     fn fold(pieces: &[Value]) -> Value {
         let chunks: Vec<Chunk> =
             pieces.iter().map(|piece| Chunk::parse(Bytes::from(piece.to_string())).unwrap()).collect();
-        completion(&chunks)
+        completion(&chunks, || "fresh".to_owned())
     }
 
     #[test]
@@ -159,6 +173,16 @@ mod tests {
                    "tool_calls": [{"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}},
                                   {"index": 1, "id": "d", "type": "function", "function": {"name": "f", "arguments": "{}"}}]})
         );
+    }
+
+    #[test]
+    fn calls_without_an_id_of_their_own_get_one() {
+        let call =
+            |index: u32, id: &str| json!({"index": index, "id": id, "function": {"name": "f", "arguments": "{}"}});
+        let whole = fold(&[json!({"choices": [{"delta": {"tool_calls": [call(0, ""), call(1, "a"), call(2, "a")]}}]})]);
+        let calls = whole["choices"][0]["message"]["tool_calls"].as_array().unwrap();
+        let ids: Vec<&str> = calls.iter().filter_map(|call| call["id"].as_str()).collect();
+        assert_eq!(ids, ["fresh", "a", "fresh"]);
     }
 
     #[test]

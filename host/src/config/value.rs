@@ -188,6 +188,11 @@ pub fn secrets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Secret>
     items.into_iter().map(Secret::try_from).collect::<Result<_, _>>().map_err(D::Error::custom)
 }
 
+/// Reads a list of texts, or one text with commas between them.
+pub fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Ok(Items::deserialize(deserializer)?.0.into_iter().map(|item| item.text).collect())
+}
+
 /// Reads a free-form object, or the JSON text of one (the environment has no objects).
 pub fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
     let value = match Value::deserialize(deserializer)? {
@@ -306,6 +311,16 @@ impl fmt::Display for Secret {
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.masked())
+    }
+}
+
+impl Host {
+    /// Tells whether only this machine can reach it.
+    pub fn is_loopback(&self) -> bool {
+        match self {
+            Self::Address(address) => address.to_canonical().is_loopback(),
+            Self::Name(name) => name.eq_ignore_ascii_case("localhost"),
+        }
     }
 }
 

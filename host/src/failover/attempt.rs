@@ -20,7 +20,10 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     catalog::ModelId,
-    chat::{chunk::Chunk, tools::ToolCalls},
+    chat::{
+        chunk::{Chunk, FinishReason},
+        tools::ToolCalls,
+    },
     failover::ledger::Ledger,
     openrouter::{Client, answer::Answer},
     routing::{Failure, FailureKind},
@@ -74,11 +77,17 @@ impl Attempt<'_> {
         let mut reply = Reply {
             first_token: flight.started.elapsed(),
             first_at: Instant::now(),
-            held,
+            held: VecDeque::new(),
             answer: Some(answer),
             tokens: 0,
+            calls: ToolCalls::default(),
+            cut_short: false,
             flight,
         };
+        for chunk in &held {
+            reply.look_at(chunk);
+        }
+        reply.held = held;
         if self.hold == Hold::Everything {
             reply.hold_everything().await?;
         }
@@ -115,6 +124,10 @@ pub struct Reply {
     first_token: Duration,
     first_at: Instant,
     tokens: u32,
+    /// The tool calls so far, to see at the end whether they can be read.
+    calls: ToolCalls,
+    /// Whether the limit of tokens ended the answer, so that it may end anywhere.
+    cut_short: bool,
     flight: Flight,
 }
 
@@ -136,11 +149,20 @@ impl Reply {
             }
             all.push_back(chunk);
         }
-        if let Some(failure) = broken_calls(&all) {
-            return Err(self.note(failure));
-        }
         self.held = all;
         Ok(())
+    }
+
+    /// Notes what a chunk says of tokens, calls and the end.
+    fn look_at(&mut self, chunk: &Chunk) {
+        match chunk.usage {
+            Some(usage) => self.tokens = u32::try_from(usage.completion_tokens).unwrap_or(u32::MAX),
+            None => self.tokens = self.tokens.saturating_add(1),
+        }
+        if let Some(choice) = chunk.choice() {
+            choice.delta().tool_calls.iter().for_each(|fragment| self.calls.add(fragment));
+        }
+        self.cut_short |= chunk.finish_reason() == Some(FinishReason::Length);
     }
 
     fn note(&mut self, failure: Failure) -> Failure {
@@ -167,14 +189,18 @@ impl Stream for Reply {
         let Some(answer) = &mut this.answer else { return Poll::Ready(None) };
         match ready!(Pin::new(answer).poll_next(context)) {
             Some(Ok(chunk)) => {
-                match chunk.usage {
-                    Some(usage) => this.tokens = u32::try_from(usage.completion_tokens).unwrap_or(u32::MAX),
-                    None => this.tokens = this.tokens.saturating_add(1),
-                }
+                this.look_at(&chunk);
                 Poll::Ready(Some(Ok(chunk)))
             }
             Some(Err(failure)) => Poll::Ready(Some(Err(this.note(failure)))),
             None => {
+                let calls = std::mem::take(&mut this.calls);
+                // A client that allows few tokens gets what fits: its own doing.
+                if !this.cut_short
+                    && let Some(failure) = broken(calls)
+                {
+                    return Poll::Ready(Some(Err(this.note(failure))));
+                }
                 this.note_success();
                 Poll::Ready(None)
             }
@@ -202,12 +228,8 @@ impl Drop for Flight {
     }
 }
 
-/// Tool calls that no client can read make a whole answer worthless.
-fn broken_calls(chunks: &VecDeque<Chunk>) -> Option<Failure> {
-    let mut calls = ToolCalls::default();
-    for fragment in chunks.iter().filter_map(Chunk::choice).flat_map(|choice| &choice.delta().tool_calls) {
-        calls.add(fragment);
-    }
+/// Tool calls that no client can read make an answer worthless.
+fn broken(calls: ToolCalls) -> Option<Failure> {
     let broken = calls
         .finish(String::new)
         .into_iter()

@@ -34,7 +34,7 @@ struct State {
 }
 
 /// A limit of the account's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Block {
     /// When it ends, in milliseconds since 1970.
     pub until_ms: u64,
@@ -70,7 +70,7 @@ impl Ledger {
 
     /// Returns the account's limit, if one is in force.
     pub fn account(&self, now: u64) -> Option<Block> {
-        self.state().account.clone().filter(|block| block.until_ms > now)
+        self.state().account.filter(|block| block.until_ms > now)
     }
 
     /// Notes that a try begins.
@@ -119,9 +119,6 @@ impl Ledger {
         health.first_token_after(first_token);
         health.paced(tokens, pace);
         self.store.record_success(id, health);
-        if state.account.take().is_some() {
-            self.store.record_account(None);
-        }
     }
 
     /// Forgets the models that are not in a catalogue, but for those at work.

@@ -137,6 +137,8 @@ pub struct InForce {
 pub enum Decision {
     /// Try these.
     Plan(Plan),
+    /// The policy failed; try these, which the fallback chose.
+    Fallback(Plan),
     /// The policy refuses the request.
     Deny {
         /// HTTP status, 400 to 599.
@@ -217,12 +219,13 @@ impl Generation {
         }
         if let Some(embedded) = &self.embedded {
             match embedded.decide(query, &candidates, facts).await {
+                Ok(Decision::Plan(plan)) => return Ok(Decision::Fallback(plan)),
                 Ok(decision) => return Ok(decision),
                 Err(fault) => tracing::warn!(error = %fault, "the embedded policy failed to decide"),
             }
         }
         let order = in_view_order(query.target, &candidates);
-        Plan::in_order(&order, query.limit).map(Decision::Plan).ok_or(Undecided::NoCandidates)
+        Plan::in_order(&order, query.limit).map(Decision::Fallback).ok_or(Undecided::NoCandidates)
     }
 
     /// Asks the policy what to do after a failure.

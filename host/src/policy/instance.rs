@@ -19,6 +19,9 @@ use crate::policy::{
     limits::{Guest, Limits},
 };
 
+/// How much of a guest's words is kept.
+const MAX_WORDS_BYTES: usize = 1_000;
+
 /// A guest with its store.
 pub(super) struct Instance {
     store: Store<Guest>,
@@ -76,7 +79,7 @@ impl Instance {
         let _ticking = self.prepare(self.limits.loading_time(), 0, 0);
         let limit = self.limits.loading_time();
         let answer = self.lifecycle.call_load_catalog(&mut self.store, epoch, models).await;
-        answer.map_err(|error| fault(&error, limit))?.map_err(Fault::Failed)
+        answer.map_err(|error| fault(&error, limit))?.map_err(failed)
     }
 
     /// Asks the guest for a decision.
@@ -89,7 +92,7 @@ impl Instance {
         let _ticking = self.prepare(self.limits.time, request.now_ms, request.seed);
         let limit = self.limits.time;
         let answer = self.selector.call_select(&mut self.store, request, candidates, facts).await;
-        answer.map_err(|error| fault(&error, limit))?.map_err(Fault::Failed)
+        answer.map_err(|error| fault(&error, limit))?.map_err(failed)
     }
 
     /// Asks the guest what to do after a failure; `None` if it has no say.
@@ -111,6 +114,17 @@ impl Instance {
         Guest::prepare(&mut self.store, time, now_ms, seed);
         self.engine.ticking()
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
+fn failed(words: String) -> Fault {
+    Fault::Failed(presentable(&words))
+}
+
+/// Makes words of a guest's fit for the log: one line, and not a long one.
+pub(super) fn presentable(words: &str) -> String {
+    let end = words.floor_char_boundary(MAX_WORDS_BYTES);
+    words.get(..end).unwrap_or_default().escape_debug().to_string()
 }
 
 fn fault(error: &wasmtime::Error, limit: Duration) -> Fault {

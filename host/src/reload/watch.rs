@@ -5,8 +5,9 @@
 //! changed; what is to be done about it is decided by reading everything again.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
+    fs::Metadata,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -28,7 +29,7 @@ const CONFIG_MAP_LINK: &str = "..data";
 /// Watches the folders of some files for as long as it lives.
 pub(super) struct Watch {
     debouncer: Debouncer<notify::RecommendedWatcher, NoCache>,
-    folders: BTreeSet<PathBuf>,
+    folders: BTreeMap<PathBuf, (u64, u64)>,
     names: Arc<Mutex<Names>>,
 }
 
@@ -49,35 +50,61 @@ impl Watch {
             let _full = changed.try_send(());
         };
         let debouncer = new_debouncer_opt(QUIET, Some(TICK), on_events, NoCache::new(), notify::Config::default())?;
-        let mut watch = Self { debouncer, folders: BTreeSet::new(), names };
+        let mut watch = Self { debouncer, folders: BTreeMap::new(), names };
         watch.add(files);
         Ok(watch)
     }
 
-    /// Watches these files too. A folder that is not there yet is left out, to be
-    /// added when it has come, of which the folder above tells.
-    pub(super) fn add(&mut self, files: &[PathBuf]) {
+    /// Watches these files too, and tells whether a folder is watched anew.
+    ///
+    /// A folder that is not there yet is left out, to be added when it has come,
+    /// of which the folder above tells. One that was replaced by another of the
+    /// same name is watched again.
+    pub(super) fn add(&mut self, files: &[PathBuf]) -> bool {
         let parents = files.iter().filter_map(|file| file.parent());
         let named = files.iter().map(PathBuf::as_path).chain(parents.clone());
         lock(&self.names).extend(named.filter_map(Path::file_name).map(OsString::from));
+        let mut anew = false;
         for folder in parents.filter(|folder| !folder.as_os_str().is_empty()) {
-            if !folder.is_dir() {
+            let Some(now) = identity(folder) else {
                 // Its watch, if it had one, is gone with it.
                 self.folders.remove(folder);
                 continue;
+            };
+            match self.folders.insert(folder.to_owned(), now) {
+                Some(before) if before == now => continue,
+                // The watch stayed with the folder that went away.
+                Some(_) => drop(self.debouncer.unwatch(folder)),
+                None => {}
             }
-            if self.folders.contains(folder) {
-                continue;
-            }
-            match self.debouncer.watch(folder, RecursiveMode::NonRecursive) {
-                Ok(()) => drop(self.folders.insert(folder.to_owned())),
-                Err(error) => warn(folder, &error),
+            anew = true;
+            if let Err(error) = self.debouncer.watch(folder, RecursiveMode::NonRecursive) {
+                warn(folder, &error);
             }
         }
+        anew
     }
 }
 
+/// Tells one folder from another that has its name later; `None` if there is none.
+#[cfg(unix)]
+fn identity(folder: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let found = folder.metadata().ok().filter(Metadata::is_dir)?;
+    Some((found.dev(), found.ino()))
+}
+
+/// Tells whether a folder is there; elsewhere than on Unix no more is known.
+#[cfg(not(unix))]
+fn identity(folder: &Path) -> Option<(u64, u64)> {
+    folder.metadata().ok().filter(Metadata::is_dir).map(|_| (0, 0))
+}
+
 fn is_relevant(events: &[DebouncedEvent], names: &Names) -> bool {
+    // Some events were lost.
+    if events.iter().any(|event| event.need_rescan()) {
+        return true;
+    }
     let changes = events.iter().filter(|event| !event.kind.is_access());
     changes.flat_map(|event| &event.paths).any(|path| path.file_name().is_some_and(|name| names.contains(name)))
 }

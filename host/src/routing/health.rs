@@ -158,7 +158,7 @@ fn millis(duration: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    const RESTS: Rests = Rests { failure: Duration::from_secs(300), rate_limit: Duration::from_secs(60) };
+    const RESTS: Rests = Rests { failure: Duration::from_mins(5), rate_limit: Duration::from_mins(1) };
     const MINUTE: u64 = 60_000;
     const NOW: u64 = 1_000 * MINUTE;
 

@@ -13,12 +13,13 @@ pub const PREFIX: &str = "OLLAMA_ROUTER_";
 /// The variables that came first, each with its key.
 ///
 /// What `variable` gives for the key wins over it.
-pub const SHORT_VARIABLES: [(&str, &str); 8] = [
+pub const SHORT_VARIABLES: [(&str, &str); 9] = [
     ("OPENROUTER_API_KEY", "openrouter.api_key"),
     ("FREE_MODE", "mode.free_mode"),
     ("TOOL_USE_ONLY", "mode.tool_use_only"),
     ("LOG_LEVEL", "logging.level"),
     ("PORT", "server.port"),
+    ("OLLAMA_ORIGINS", "server.origins"),
     ("FAILURE_COOLDOWN_MINUTES", "failover.failure_cooldown_minutes"),
     ("RATELIMIT_COOLDOWN_MINUTES", "failover.ratelimit_cooldown_minutes"),
     ("CACHE_TTL_HOURS", "cache.ttl_hours"),

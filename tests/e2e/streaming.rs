@@ -1,0 +1,208 @@
+//! What happens after the first words: ends, breaks, and clients that leave.
+//!
+//! A stream that breaks off is told in its protocol and ends abnormally, never
+//! as a finished answer; a client that wants the whole is served by the next
+//! model instead. Failures before the first words are in `failover`.
+
+use ollama_router::sandbox::{
+    record::Outcome,
+    reply::{
+        Reply,
+        parts::Tail,
+        step::{Gate, Step},
+    },
+};
+use serde_json::{Value, json};
+
+use crate::support::{
+    self, Setup,
+    ask::{FORMS, Told, forms},
+};
+
+const BREAKING: &str = "acme/breaking:free";
+const GOOD: &str = "acme/good:free";
+
+/// Every way to break off after some words, and what it is told as.
+fn breaks() -> [(Reply, &'static str); 7] {
+    let begun = || Reply::chunks(["One ", "two"]);
+    [
+        (begun().then_cut(), "interrupted"),
+        (begun().without_finish(), "interrupted"),
+        (begun().then_malformed(), "interrupted"),
+        (begun().then_error(502, "lost"), "server-error"),
+        (begun().then_error_chunk(429, "busy"), "rate-limited-model"),
+        (Reply::stream([Step::text("One "), Step::text("two"), Step::Raw("data: {\"cho\n\n".into())]), "bad-answer"),
+        (begun().then_hang(), "stalled"),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_breaks_off_is_told_as_an_error_and_never_ends_well() {
+    for (reply, kind) in breaks() {
+        for form in forms(true) {
+            let host = Setup::new().models(&[BREAKING, GOOD]).start().await;
+            host.sandbox.script(BREAKING, [reply.clone()]);
+            let answer = host.ask(form, "auto").await;
+            let expected = Told { content: "One two".into(), complete: false, ..Told::hello(BREAKING, 1, None) };
+            assert_eq!(Told::by(&answer), expected, "{form:?} {kind}");
+            let told = form.late_error(&answer).unwrap_or_else(|| panic!("{form:?} {kind}: {}", answer.text));
+            assert!(told.starts_with("the answer broke off: ") && told.ends_with(&format!("({kind})")), "{told}");
+            for forbidden in ["\"done\":true", "[DONE]", "\"finish_reason\":\"stop\""] {
+                assert!(!answer.text.contains(forbidden), "{form:?} {kind}: {}", answer.text);
+            }
+            assert_eq!(host.called(), [BREAKING], "nobody else is asked once words were sent");
+            assert_eq!(host.standing(BREAKING).await, ("cooling".to_owned(), Some(kind.to_owned())), "{form:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_answer_that_breaks_off_is_given_by_the_next_model() {
+    for (reply, kind) in breaks() {
+        for form in forms(false) {
+            let host = Setup::new().models(&[BREAKING, GOOD]).start().await;
+            host.sandbox.script(BREAKING, [reply.clone()]);
+            let answer = host.ask(form, "auto").await;
+            let trail = format!("{BREAKING}={kind}");
+            assert_eq!(Told::by(&answer), Told::hello(GOOD, 2, Some(&trail)), "{form:?}");
+            assert!(form.is_finished(&answer), "{form:?}: {}", answer.text);
+            assert_eq!(host.standing(BREAKING).await, ("cooling".to_owned(), Some(kind.to_owned())), "{form:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_sound_ending_ends_the_answer_once() {
+    let host = Setup::new().models(&[GOOD]).start().await;
+    let text = || Reply::chunks(["One ", "two"]).usage(8, 2);
+    let endings = [
+        text(),
+        text().tail(Tail::UsageAlone),
+        text().tail(Tail::UsageUnfinished),
+        text().tail(Tail::FinishOnLast),
+        text().tail(Tail::NoUsage),
+        text().without_done(),
+        text().then_late_error(502, "after the end"),
+        text().comments(3).comment_after_each(),
+        text().crlf().split_every(1),
+    ];
+    for (place, reply) in endings.into_iter().enumerate() {
+        for form in FORMS {
+            host.sandbox.script(GOOD, [reply.clone()]);
+            let answer = host.ask(form, "auto").await;
+            let expected = Told { content: "One two".into(), ..Told::hello(GOOD, 1, None) };
+            assert_eq!(Told::by(&answer), expected, "{form:?}, ending {place}");
+            assert!(form.is_finished(&answer), "{form:?}, ending {place}: {}", answer.text);
+            let endings = ["\"done\":true", "\"finish_reason\":\"stop\""].map(|end| answer.text.matches(end).count());
+            let once = if form.is_openai() { [0, 1] } else { [1, 0] };
+            assert_eq!(endings, once, "{form:?}, ending {place}: {}", answer.text);
+        }
+    }
+    let state = host.state(GOOD).await;
+    assert_eq!((&state["standing"], &state["recent_failures"]), (&json!("ready"), &json!(0)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_cut_by_its_length_says_so() {
+    let host = Setup::new().models(&[GOOD]).start().await;
+    for form in FORMS {
+        host.sandbox.script(GOOD, [Reply::text("One two").finish("length")]);
+        let answer = host.ask(form, "auto").await;
+        assert_eq!((answer.status, answer.content().as_str()), (200, "One two"), "{form:?}");
+        let reason = if form.is_openai() { "\"finish_reason\":\"length\"" } else { "\"done_reason\":\"length\"" };
+        assert!(answer.text.contains(reason), "{form:?}: {}", answer.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_reach_the_client_as_they_come() {
+    let host = Setup::new().models(&[GOOD]).set("failover.idle_timeout", "15s").start().await;
+    for form in forms(true) {
+        let gate = Gate::new();
+        host.sandbox.script(GOOD, [Reply::chunks(["One ", "two"]).gate_rest(&gate)]);
+        let mut response = host.send(form.path, form.body("auto", "Hello").to_string()).await;
+        let first = tokio::time::timeout(support::PATIENCE, response.chunk()).await.expect("no first word");
+        let first = String::from_utf8(first.unwrap().unwrap().to_vec()).unwrap();
+        assert!(first.contains("One ") && !first.contains("two"), "{form:?}: {first}");
+        gate.open();
+        let rest = support::Reply::read(response).await;
+        assert!(rest.complete && rest.text.contains("two"), "{form:?}: {}", rest.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_ends_the_call_and_nobody_is_blamed() {
+    for form in forms(true) {
+        let host = Setup::new().models(&[GOOD]).set("failover.idle_timeout", "15s").start().await;
+        host.sandbox.script(GOOD, [Reply::chunks(["One ", "two"]).gate_rest(&Gate::new())]);
+        let mut response = host.send(form.path, form.body("auto", "Hello").to_string()).await;
+        response.chunk().await.unwrap().unwrap();
+        assert_eq!(host.state(GOOD).await["in_flight"], 1);
+        drop(response);
+        host.sandbox.wait_until(|view| is_gone(view.chats_with(GOOD)[0].outcome)).await;
+        check_untouched(&host.state_until(GOOD, |state| state["in_flight"] == 0).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_before_the_first_word_ends_the_call_too() {
+    for form in FORMS {
+        let host = Setup::new().models(&[GOOD]).set("failover.first_token_timeout", "15s").start().await;
+        host.sandbox.script(GOOD, [Reply::silent()]);
+        tokio::select! {
+            answer = host.ask(form, "auto") => panic!("{form:?}: {}", answer.text),
+            () = host.sandbox.wait_until(|view| view.chats_with(GOOD).len() == 1) => {}
+        }
+        host.sandbox.wait_until(|view| is_gone(view.chats_with(GOOD)[0].outcome)).await;
+        check_untouched(&host.state_until(GOOD, |state| state["in_flight"] == 0).await);
+    }
+}
+
+fn is_gone(outcome: Outcome) -> bool {
+    outcome == Outcome::ClientGone
+}
+
+fn check_untouched(state: &Value) {
+    let seen = ["standing", "recent_successes", "recent_failures", "last_failure"].map(|key| &state[key]);
+    assert_eq!(seen, [&json!("ready"), &json!(0), &json!(0), &Value::Null]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reasoning_and_calls_count_as_first_words() {
+    let begun = [
+        Reply::chunks([]).reasoning("Hm.").then_error(502, "lost"),
+        Reply::chunks([]).tool_call("f", &json!({"x": 1})).then_error(502, "lost"),
+    ];
+    for reply in begun {
+        for form in forms(true) {
+            let host = Setup::new().models(&[BREAKING, GOOD]).start().await;
+            host.sandbox.script(BREAKING, [reply.clone()]);
+            let answer = host.ask(form, "breaking:free").await;
+            assert_eq!((answer.status, answer.complete), (200, false), "{form:?}: {}", answer.text);
+            assert_eq!(answer.header("x-router-model"), Some(BREAKING), "{form:?}");
+            assert!(form.late_error(&answer).is_some(), "{form:?}: {}", answer.text);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_with_arguments_that_are_no_json_is_never_handed_on_as_finished() {
+    let broken = || {
+        let fragment =
+            json!({"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": "{\"x"}});
+        Reply::stream([Step::tool(&fragment), Step::finish("tool_calls"), Step::Done])
+    };
+    for form in forms(false) {
+        let host = Setup::new().models(&[BREAKING, GOOD]).start().await;
+        host.sandbox.script(BREAKING, [broken()]);
+        let answer = host.ask(form, "breaking:free").await;
+        let trail = format!("{BREAKING}=bad-answer");
+        assert_eq!(Told::by(&answer), Told::hello(GOOD, 2, Some(&trail)), "{form:?}");
+    }
+    let host = Setup::new().models(&[BREAKING, GOOD]).start().await;
+    host.sandbox.script(BREAKING, [broken()]);
+    let answer = host.ask(FORMS[0], "breaking:free").await;
+    assert!(!answer.complete && FORMS[0].late_error(&answer).is_some(), "{}", answer.text);
+    assert!(!answer.text.contains("\"done\":true"), "{}", answer.text);
+    assert_eq!(host.standing(BREAKING).await, ("cooling".to_owned(), Some("bad-answer".to_owned())));
+}

@@ -1,0 +1,172 @@
+//! The program itself, as a person starts it: arguments, environment, streams.
+//!
+//! Nothing of this machine leaks in: the environment is empty but for `PATH`,
+//! and the home folder is a fresh one. Whatever is started is ended when the
+//! test is over, passed or not. For all that can be seen in process, use
+//! `Setup` instead.
+
+use std::{
+    io::{BufRead as _, BufReader, Read},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
+};
+
+use tempfile::TempDir;
+
+use crate::support::PATIENCE;
+
+/// Starts the program in a home folder of its own.
+pub struct Program {
+    home: TempDir,
+    environment: Vec<(String, String)>,
+}
+
+/// What a program that has ended left.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+/// A program that serves.
+pub struct Served {
+    child: Owned,
+    out: Receiver<String>,
+    lines: Receiver<String>,
+    log: String,
+    /// Where it listens.
+    pub port: u16,
+}
+
+/// A child that does not outlive its test.
+struct Owned(Child);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        // It may have ended by itself, which is as good.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+impl Program {
+    /// Makes an empty home.
+    pub fn new() -> Self {
+        Self { home: TempDir::new().unwrap(), environment: Vec::new() }
+    }
+
+    /// Sets a variable for all that is started from here.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Writes a file below the home folder.
+    pub fn file(self, path: &str, content: &str) -> Self {
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+        self
+    }
+
+    /// Returns a path below the home folder.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.home.path().join(path)
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        let mut child = self.spawn(arguments);
+        let out = all(child.0.stdout.take().unwrap());
+        let err = all(child.0.stderr.take().unwrap());
+        let told = |text: Receiver<String>| {
+            text.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{arguments:?} does not end"))
+        };
+        let (out, err) = (told(out), told(err));
+        Ran { code: child.0.wait().unwrap().code(), out, err }
+    }
+
+    /// Starts a router, and returns when it listens.
+    pub fn serve(&self, arguments: &[&str]) -> Served {
+        let mut child = self.spawn(arguments);
+        let out = all(child.0.stdout.take().unwrap());
+        let lines = lines(child.0.stderr.take().unwrap());
+        let mut log = String::new();
+        let port = loop {
+            let line = lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{arguments:?} does not listen: {log}"));
+            log.push_str(&line);
+            if let Some((_, address)) = line.split_once("listening on http://") {
+                break address.trim().rsplit_once(':').unwrap().1.parse().unwrap();
+            }
+        };
+        Served { child, out, lines, log, port }
+    }
+
+    fn spawn(&self, arguments: &[&str]) -> Owned {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ollama-router"));
+        command.env_clear().env("HOME", self.home.path()).current_dir(self.home.path());
+        // Only to find it; what a test needs beyond it, it sets.
+        command.envs(std::env::vars().filter(|(name, _)| name == "PATH"));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value))).args(arguments);
+        Owned(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+}
+
+impl Served {
+    /// Returns the URL of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Sends a signal such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.0.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success(), "{kill}");
+    }
+
+    /// Waits for the end, and returns what was said from the start on.
+    pub fn ended(mut self) -> Ran {
+        let mut err = std::mem::take(&mut self.log);
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => err.push_str(&line),
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => panic!("the router does not end: {err}"),
+            }
+        }
+        let out = self.out.recv_timeout(PATIENCE).unwrap();
+        Ran { code: self.child.0.wait().unwrap().code(), out, err }
+    }
+}
+
+fn all(mut stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (send, text) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // A stream that breaks has said what it had to say.
+        stream.read_to_end(&mut bytes).ok();
+        send.send(String::from_utf8_lossy(&bytes).into_owned()).ok();
+    });
+    text
+}
+
+fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (send, lines) = mpsc::channel();
+    thread::spawn(move || {
+        let mut stream = BufReader::new(stream);
+        let mut line = String::new();
+        while stream.read_line(&mut line).is_ok_and(|length| length > 0) {
+            // Nobody listens any more once the test is over.
+            if send.send(std::mem::take(&mut line)).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}
