@@ -1,0 +1,94 @@
+"""openai-python against the router: lists, answers, streams, tools, errors."""
+
+import json
+
+import openai
+import pytest
+from simulated import ARGUMENTS, LARGE, QUESTION, RESULT, URL, WEATHER, says
+
+# No retries of its own: a failure that reaches the client is to be seen here.
+client = openai.OpenAI(base_url=f"{URL}/v1", api_key="unused", max_retries=0)
+HELLO = [{"role": "user", "content": "Hello!"}]
+
+
+def test_models_are_listed():
+    models = client.models.list().data
+    assert [models[0].id, LARGE in [model.id for model in models]] == ["auto", True]
+    assert len({model.id for model in models}) == len(models) > 10
+    assert all(model.object == "model" and model.owned_by and model.created > 0 for model in models)
+
+
+def test_a_chat_is_answered_whole_and_says_by_whom():
+    raw = client.chat.completions.with_raw_response.create(model=LARGE, messages=HELLO)
+    answer = raw.parse()
+    [choice] = answer.choices
+    assert (choice.index, choice.finish_reason, choice.message.role) == (0, "stop", "assistant")
+    assert says(choice.message.content, "Hello!") and raw.headers["x-router-model"] in choice.message.content
+    assert answer.object == "chat.completion" and answer.id and answer.created > 0
+    usage = answer.usage
+    assert usage.prompt_tokens > 0 < usage.completion_tokens
+    assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
+    assert int(raw.headers["x-router-attempts"]) >= 1
+    assert raw.headers["x-router-policy"].startswith("free-mode/")
+    assert raw.headers["x-router-request-id"]
+
+
+@pytest.mark.parametrize("with_usage", [False, True])
+def test_a_streamed_chat_is_the_same_in_pieces(with_usage):
+    options = {"stream_options": {"include_usage": True}} if with_usage else {}
+    pieces = list(client.chat.completions.create(model=LARGE, messages=HELLO, stream=True, **options))
+    choices = [choice for piece in pieces for choice in piece.choices]
+    assert says("".join(choice.delta.content or "" for choice in choices), "Hello!")
+    assert [choice.finish_reason for choice in choices if choice.finish_reason] == ["stop"]
+    assert {piece.object for piece in pieces} == {"chat.completion.chunk"}
+    assert len({piece.id for piece in pieces}) == 1
+    assert len([piece for piece in pieces if piece.usage]) == int(with_usage)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_tool_is_called_and_its_result_is_used(stream):
+    messages = [{"role": "user", "content": QUESTION}]
+    if stream:
+        with client.chat.completions.stream(model="auto", messages=messages, tools=[WEATHER]) as events:
+            for _ in events:
+                pass
+            choice = events.get_final_completion().choices[0]
+    else:
+        choice = client.chat.completions.create(model="auto", messages=messages, tools=[WEATHER]).choices[0]
+    [call] = choice.message.tool_calls
+    assert choice.finish_reason == "tool_calls" and call.id
+    assert (call.function.name, json.loads(call.function.arguments)) == ("get_weather", ARGUMENTS)
+    called = {"id": call.id, "type": "function", "function": {"name": "get_weather", "arguments": call.function.arguments}}
+    messages += [
+        {"role": "assistant", "content": None, "tool_calls": [called]},
+        {"role": "tool", "tool_call_id": call.id, "content": "22 degrees"},
+    ]
+    told = client.chat.completions.create(model="auto", messages=messages, tools=[WEATHER])
+    assert says(told.choices[0].message.content, "22 degrees", RESULT)
+
+
+def test_an_answer_keeps_to_a_schema():
+    schema = {"name": "weather", "schema": WEATHER["function"]["parameters"]}
+    form = {"type": "json_schema", "json_schema": schema}
+    messages = [{"role": "user", "content": QUESTION}]
+    answer = client.chat.completions.create(model="auto", messages=messages, response_format=form)
+    assert json.loads(answer.choices[0].message.content) == ARGUMENTS
+
+
+def test_an_answer_is_cut_at_the_limit():
+    answer = client.chat.completions.create(model="joiner-8b:free", messages=HELLO, max_tokens=5)
+    [choice] = answer.choices
+    assert (choice.message.content.strip(), choice.finish_reason) == ("This answer is simulated: no", "length")
+
+
+def test_an_unknown_model_is_not_found():
+    with pytest.raises(openai.NotFoundError) as error:
+        client.chat.completions.create(model="no-such-model", messages=HELLO)
+    body = {"message": "model 'no-such-model' not found", "type": "not_found_error", "param": None, "code": None}
+    assert error.value.body == body
+
+
+def test_a_chat_without_messages_is_refused():
+    with pytest.raises(openai.BadRequestError) as error:
+        client.chat.completions.create(model="auto", messages=[])
+    assert error.value.body["type"] == "invalid_request_error"
