@@ -38,8 +38,14 @@ mod models;
 // Requests that cannot be answered, and paths that do not exist.
 mod bad_input;
 
+// Ollama's routes that manage models.
+mod manage;
+
 // Who may use the router, and who may look into it.
 mod access;
+
+// Which web pages may use it, and under which names.
+mod origin;
 
 // The data folder: the copy of the catalogue, the database, and their damage.
 mod files;

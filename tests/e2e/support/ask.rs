@@ -129,12 +129,19 @@ impl Host {
         self.post(form.path, &form.body(model, "Hello")).await
     }
 
+    /// Sends any request, and follows no redirect.
+    pub async fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let mut request = client.request(method.parse().unwrap(), self.url(path)).body(body.to_owned());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Reply::read(request.send().await.unwrap()).await
+    }
+
     /// Sends a GET with headers.
     pub async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
-        let request = headers
-            .iter()
-            .fold(self.client.get(self.url(path)), |request, (name, value)| request.header(*name, *value));
-        Reply::read(request.send().await.unwrap()).await
+        self.request("GET", path, headers, "").await
     }
 
     /// Returns what the router says of itself.

@@ -1,0 +1,83 @@
+//! Ollama's routes about models themselves: what has a meaning here, and what
+//! says that it has none.
+
+use serde_json::json;
+
+use crate::support::{Reply, Setup};
+
+fn error(reply: &Reply) -> (u16, String) {
+    (reply.status, reply.json()["error"].as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pull_of_what_can_be_used_succeeds_without_a_call_upstream() {
+    let host = Setup::new().start().await;
+    for name in ["auto", "joiner-8b:free", "JOINER-8B:free:latest", "gone-model:free"] {
+        let streamed = host.post("/api/pull", &json!({"name": name, "model": ""})).await;
+        assert_eq!(streamed.header("content-type"), Some("application/x-ndjson"));
+        assert_eq!(streamed.lines(), [json!({"status": "pulling manifest"}), json!({"status": "success"})], "{name}");
+        let whole = host.post("/api/pull", &json!({"model": name, "stream": false})).await;
+        assert_eq!((whole.status, whole.json()), (200, json!({"status": "success"})), "{name}");
+    }
+    assert!(host.sandbox.requests().iter().all(|request| request.path == "/models"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pull_of_an_unknown_model_fails_in_the_words_of_ollama() {
+    let host = Setup::new().start().await;
+    let text = "pull model manifest: file does not exist";
+    let streamed = host.post("/api/pull", &json!({"model": "nothing"})).await;
+    assert_eq!((streamed.status, streamed.lines()), (200, vec![json!({"error": text})]));
+    let whole = host.post("/api/pull", &json!({"model": "nothing", "stream": false})).await;
+    assert_eq!(error(&whole), (500, text.to_owned()));
+    let nameless = host.post("/api/pull", &json!({"model": null})).await;
+    assert_eq!(error(&nameless), (400, "invalid model name".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_change_a_model_is_refused_in_words() {
+    let host = Setup::new().start().await;
+    let known = json!({"model": "joiner-8b:free"});
+    let unknown = json!({"model": "nothing"});
+    for path in ["/api/push", "/api/create"] {
+        assert_eq!(host.post(path, &known).await.status, 501, "{path}");
+    }
+    assert_eq!(error(&host.post("/api/push", &unknown).await), (404, "model 'nothing' not found".to_owned()));
+    let copy = host.post("/api/copy", &json!({"source": "nothing", "destination": "a"})).await;
+    assert_eq!(error(&copy), (404, "model \"nothing\" not found".to_owned()));
+    let copy = host.post("/api/copy", &json!({"source": "joiner-8b:free", "destination": "a"})).await;
+    assert_eq!(copy.status, 501);
+    let copy = host.post("/api/copy", &json!({"source": "joiner-8b:free"})).await;
+    assert_eq!(error(&copy), (400, "destination \"\" is invalid".to_owned()));
+    let deleted = host.request("DELETE", "/api/delete", &[], &known.to_string()).await;
+    assert!(error(&deleted).1.contains("models-filter/filter"), "{deleted:?}");
+    let deleted = host.request("DELETE", "/api/delete", &[], &unknown.to_string()).await;
+    assert_eq!(error(&deleted), (404, "model 'nothing' not found".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_are_no_blobs() {
+    let host = Setup::new().start().await;
+    let digest = format!("/api/blobs/sha256:{}", "0".repeat(64));
+    assert_eq!(host.request("HEAD", &digest, &[], "").await.status, 404);
+    assert_eq!(host.request("HEAD", "/api/blobs/sha256:12", &[], "").await.status, 400);
+    assert_eq!(host.request("POST", &digest, &[], "bytes").await.status, 501);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cloud_of_ollama_is_off() {
+    let host = Setup::new().start().await;
+    let status = host.get("/api/status").await;
+    assert_eq!(status.json(), json!({"cloud": {"disabled": true, "source": "config"}}));
+    assert_eq!(host.post("/api/me", &json!({})).await.status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slash_too_many_is_redirected() {
+    let host = Setup::new().start().await;
+    let tags = host.request("GET", "/api/tags/?x=1", &[], "").await;
+    assert_eq!((tags.status, tags.header("location")), (301, Some("/api/tags?x=1")));
+    let chat = host.request("POST", "/api/chat/", &[], "{}").await;
+    assert_eq!((chat.status, chat.header("location")), (307, Some("/api/chat")));
+    assert_eq!(host.request("GET", "/nothing/", &[], "").await.status, 404);
+}
