@@ -107,7 +107,8 @@ impl Reload {
     }
 
     /// Makes the first generation: the operator's policy, or if that is refused,
-    /// the embedded one, so that the router runs and says what is wrong.
+    /// the embedded one, so that the router runs and says what is wrong. With
+    /// `policy.on_error: deny` it lists models, but decides nothing.
     pub async fn first(
         &mut self,
         loaded: &load::Loaded,
@@ -118,10 +119,14 @@ impl Reload {
             Err(refused) if loaded.config.policy.module.is_none() => return Err(refused),
             Err(refused) => refused,
         };
-        tracing::error!(%refused, "the policy cannot be used; the embedded one decides until it is mended");
+        let deny = loaded.config.policy.on_error == OnError::Deny;
+        let meanwhile = if deny { "requests are refused" } else { "the embedded one decides" };
+        tracing::error!(%refused, "the policy cannot be used; {meanwhile} until it is mended");
         let mut without = loaded.clone();
         without.config.policy = crate::config::Policy::default();
-        Ok((self.make(&without, catalog).await?, Some(refused)))
+        let mut stand_in = self.make(&without, catalog).await?;
+        stand_in.vacant = deny.then(|| refused.clone());
+        Ok((stand_in, Some(refused)))
     }
 
     /// Makes generations until the router stops.

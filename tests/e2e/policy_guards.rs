@@ -212,6 +212,19 @@ async fn a_policy_whose_name_no_header_can_carry_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn with_on_error_deny_nothing_is_decided_in_the_stead_of_a_policy_that_cannot_be_used() {
+    let setup = Setup::new().models(&MODELS).policy("no policy").set("policy.on_error", "deny");
+    let host = setup.start().await;
+    let reply = host.ask(FORMS[0], "auto").await;
+    let told = "the policy failed, and policy.on_error is deny";
+    assert_eq!((reply.status, FORMS[0].error(&reply).as_str()), (503, told));
+    assert_eq!(host.called(), Vec::<String>::new());
+    host.write(POLICY, Guest::sound().component());
+    host.generation(|number| number == 2).await;
+    host.decided_by_guest().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_policy_that_is_not_there_is_refused_and_comes_into_force_once_it_is() {
     let setup = Setup::new().models(&MODELS);
     let missing = setup.folder().join(POLICY).display().to_string();

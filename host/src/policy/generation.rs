@@ -108,6 +108,9 @@ pub struct Generation {
     pub limits: Limits,
     /// What to do when it fails.
     pub on_error: OnError,
+    /// Why the operator's own policy could not be used at the start, if it is
+    /// this one's place that is kept, and nothing may be decided in its stead.
+    pub vacant: Option<Refused>,
     embedded: Option<InForce>,
 }
 
@@ -187,6 +190,7 @@ impl Generation {
             policy,
             limits,
             on_error,
+            vacant: None,
             embedded: fallback,
         };
         generation.probe().await?;
@@ -206,6 +210,9 @@ impl Generation {
     /// nothing behind.
     pub async fn decide(&self, query: &Query, facts: &[Fact]) -> Result<Decision, Undecided> {
         let candidates = self.candidates(&query.needs);
+        if let Some(refused) = &self.vacant {
+            return Err(Undecided::PolicyFailed(Fault::Failed(refused.to_string())));
+        }
         if candidates.is_empty() {
             return Err(Undecided::NoCandidates);
         }
