@@ -1,15 +1,20 @@
-//! What the router costs: the same calls straight to a stub and through it.
+//! What the router costs: the same calls straight to a stub, through it, and
+//! through nginx as a plain reverse proxy, if that is installed.
 //!
-//! Prints times and processor time with the ratio and the difference of the two
-//! within one run; absolute figures say more about the machine. Client, stub and
-//! router share this process, so the difference in processor time is the
-//! router's. Linux only (it reads `/proc`); `cargo bench --bench overhead`.
+//! Prints times and processor time, and the differences within one run; absolute
+//! figures say more about the machine. Client, stub and router share this
+//! process, so what a call through the router takes more is the router's; of
+//! nginx its own process is counted. Linux only (it reads `/proc`);
+//! `cargo bench --bench overhead`.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss, reason = "a benchmark")]
 
 use std::{
+    cell::Cell,
     fs,
     net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -26,8 +31,12 @@ use tokio::{net::TcpListener, runtime::Runtime};
 /// Calls of each kind, after a warm-up of a tenth of them.
 const CALLS: usize = 2_000;
 
-/// Pieces of the long answer.
-const PIECES: usize = 2_000;
+/// Pieces of the long answer, and how many such answers are read.
+const PIECES: usize = 500;
+const ANSWERS: usize = 10;
+
+/// The pause between two pieces, so that each travels by itself.
+const PAUSE: Duration = Duration::from_millis(1);
 
 fn main() {
     let runtime = Runtime::new().unwrap();
@@ -47,12 +56,17 @@ async fn measure() {
                "options": {"num_predict": pieces}})
             .to_string()
     };
+    let nginx = Nginx::start(upstream, folder.path());
     let direct = format!("http://{upstream}/chat/completions");
     let openai = format!("http://{router}/v1/chat/completions");
     let ollama = format!("http://{router}/api/chat");
 
     println!("{:<34} {:>10} {:>10} {:>10} {:>12}", "", "p50 us", "p99 us", "cpu us", "cpu added us");
     let base = report("short, straight", &calls(&client, &direct, &request(true, 1)).await, None);
+    if let Some(nginx) = &nginx {
+        report("short, nginx", &calls(&client, &nginx.url, &request(true, 1)).await, Some(base));
+        nginx.report(CALLS + CALLS / 10);
+    }
     report("short, OpenAI, whole", &calls(&client, &openai, &request(false, 1)).await, Some(base));
     report("short, OpenAI, streamed", &calls(&client, &openai, &request(true, 1)).await, Some(base));
     report("short, Ollama, whole", &calls(&client, &ollama, &request(false, 1)).await, Some(base));
@@ -60,8 +74,66 @@ async fn measure() {
 
     println!("\n{:<34} {:>14} {:>18}", "", "cpu us a piece", "added us a piece");
     let base = pieces("long, straight", &client, &direct, &request(true, PIECES), None).await;
+    if let Some(nginx) = &nginx {
+        nginx.reset();
+        pieces("long, nginx", &client, &nginx.url, &request(true, PIECES), Some(base)).await;
+        nginx.report((ANSWERS + 1) * PIECES);
+    }
     pieces("long, OpenAI, streamed", &client, &openai, &request(true, PIECES), Some(base)).await;
     pieces("long, Ollama, streamed", &client, &ollama, &request(true, PIECES), Some(base)).await;
+}
+
+/// nginx before the stub: unbuffered, one worker, connections kept.
+struct Nginx {
+    url: String,
+    process: Child,
+    spent: Cell<Duration>,
+}
+
+impl Nginx {
+    /// Starts it; `None` where there is none.
+    fn start(upstream: SocketAddr, folder: &Path) -> Option<Self> {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let config = format!(
+            "daemon off; worker_processes 1; master_process off; pid {folder}/pid; error_log /dev/null;
+             events {{}}
+             http {{ access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+               upstream stub {{ server {upstream}; keepalive 16; }}
+               server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://stub; proxy_buffering off;
+                 proxy_http_version 1.1; proxy_set_header Connection ''; }} }} }}",
+            folder = folder.display(),
+        );
+        let file = folder.join("nginx.conf");
+        fs::write(&file, config).unwrap();
+        let process = Command::new("nginx").arg("-c").arg(&file).stderr(Stdio::null()).spawn().ok()?;
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            std::thread::yield_now();
+        }
+        let url = format!("http://127.0.0.1:{port}/chat/completions");
+        Some(Self { url, process, spent: Cell::new(Duration::ZERO) })
+    }
+
+    fn cpu_time(&self) -> Duration {
+        let text = fs::read_to_string(format!("/proc/{}/schedstat", self.process.id())).unwrap();
+        Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+    }
+
+    fn reset(&self) {
+        self.spent.set(self.cpu_time());
+    }
+
+    /// Prints what nginx itself took for each of so many units.
+    fn report(&self, units: usize) {
+        let each = micros(self.cpu_time().saturating_sub(self.spent.get())) / units as f64;
+        println!("{:<34} {each:>10.2} us of processor time of its own, each", "  nginx's process");
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
 }
 
 /// One kind of call, measured.
@@ -103,7 +175,6 @@ fn report(name: &str, measured: &Measured, base: Option<f64>) -> f64 {
 
 /// Reads long answers, and counts processor time a piece.
 async fn pieces(name: &str, client: &reqwest::Client, url: &str, body: &str, base: Option<f64>) -> f64 {
-    const ANSWERS: usize = 20;
     first_byte(client, url, body).await;
     let cpu = cpu_time();
     for _ in 0..ANSWERS {
@@ -174,9 +245,10 @@ async fn chat(body: Bytes) -> axum::response::Response {
     let (piece, last) = (Bytes::from(text("null")), Bytes::from(text("\"stop\"") + "data: [DONE]\n\n"));
     let pieces = (1..=count)
         .map(move |number| Ok::<_, std::io::Error>(if number == count { last.clone() } else { piece.clone() }));
-    // Each piece is a write of its own, as from the real one.
-    let paced = stream::unfold(pieces, |mut pieces| async move {
-        tokio::task::yield_now().await;
+    let paced = stream::unfold(pieces, move |mut pieces| async move {
+        if count > 1 {
+            tokio::time::sleep(PAUSE).await;
+        }
         pieces.next().map(|piece| (piece, pieces))
     });
     ([(CONTENT_TYPE, "text/event-stream")], Body::from_stream(paced)).into_response()
