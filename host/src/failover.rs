@@ -3,36 +3,35 @@
 //! Asks the policy for an order, tries one model after the other until one
 //! commits, and tells what failed before. It sends nothing to a client and
 //! knows no protocol; what a failure means is decided in `openrouter::failure`,
-//! what follows from it in `routing`. Read [`attempt`] for one try, [`ledger`]
-//! for what is remembered.
+//! what follows from it in `routing`. Read `chain` for the loop, [`attempt`] for
+//! one try, [`ledger`] for what is remembered.
 
 pub mod attempt;
+mod chain;
 pub mod ledger;
 mod pacer;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::{
-    catalog::{Model, ModelId, Traits, names::Found},
+    catalog::{ModelId, Traits, names::Found},
     chat::{Request, Unreadable},
     failover::{
-        attempt::{Attempt, Hold, Reply},
+        attempt::{Hold, Reply},
+        chain::Chain,
         ledger::{Block, Ledger, now_ms},
         pacer::Pacer,
     },
     openrouter::{Client, request::Body},
     policy::generation::{Decision, Generation, Undecided},
     routing::{
-        Failure, FailureKind, Rests, Then,
+        Failure, FailureKind, Rests,
         health::Standing,
-        plan::{Pick, Plan, Query, Target, Tried, Verdict},
+        plan::{Pick, Plan, Query, Target},
     },
 };
-
-/// A wait that the upstream asks for is granted up to this: a minute's window.
-const LONGEST_WAIT: Duration = Duration::from_secs(65);
 
 /// The operator's bounds.
 #[derive(Debug, Clone, Copy)]
@@ -276,144 +275,4 @@ fn blocked(block: Block, now_ms: u64) -> Error {
 
 fn is_free(generation: &Generation, number: u32) -> bool {
     generation.catalog.model(number).is_some_and(|model| model.traits.contains(Traits::FREE))
-}
-
-/// One request on its way through the models.
-struct Chain<'a> {
-    engine: &'a Failover,
-    generation: &'a Generation,
-    query: Query,
-    body: Body,
-    hold: Hold,
-    deadline: Instant,
-    order: VecDeque<u32>,
-    calls: u32,
-    /// What the policy is told of the tries.
-    told: Vec<Tried>,
-    /// What the client is told of them.
-    tried: Vec<Try>,
-    waited: bool,
-}
-
-/// Where a chain goes after a failure.
-enum Step {
-    /// To the next model.
-    Next,
-    /// To the same model, after a wait.
-    Again(Duration),
-    /// To the client.
-    Stop,
-}
-
-impl Chain<'_> {
-    /// Tries until a model commits. One call in here, one way out of each end.
-    async fn run(mut self) -> Result<(ModelId, Vec<Try>, Reply), Error> {
-        while let Some(number) = self.order.pop_front()
-            && self.calls < self.engine.limits.max_attempts
-            && Instant::now() < self.deadline
-        {
-            let Some(model) = self.generation.catalog.model(number) else { continue };
-            if let Err(late) = self.engine.pacer.turn(self.deadline).await {
-                if self.calls > 0 {
-                    break;
-                }
-                return Err(Error::TooLate(late.wait));
-            }
-            self.calls += 1;
-            let started = Instant::now();
-            let attempt = Attempt {
-                client: &self.engine.client,
-                ledger: &self.engine.ledger,
-                id: &model.id,
-                body: self.body.for_model(model),
-                first_by: (started + self.engine.limits.first_token).min(self.deadline),
-                hold: self.hold,
-            };
-            let failure = match attempt.run().await {
-                Ok(reply) => return Ok((model.id.clone(), self.tried, reply)),
-                Err(failure) => failure,
-            };
-            let elapsed_ms = u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX);
-            self.told.push(Tried { model: number, kind: failure.kind, status: failure.status, elapsed_ms });
-            self.tried.push(Try { model: model.id.to_string(), failure: failure.clone() });
-            match self.step(model, &failure).await {
-                Step::Next => {}
-                Step::Again(wait) => {
-                    self.order.push_front(number);
-                    sleep(wait).await;
-                }
-                Step::Stop => break,
-            }
-        }
-        let due_in = self.due_in();
-        Err(Error::Failed { tried: self.tried, due_in })
-    }
-
-    async fn step(&mut self, model: &Model, failure: &Failure) -> Step {
-        match failure.kind.consequence(self.engine.limits.rests).then {
-            Then::Next => self.ask_policy().await,
-            Then::NextLarger => {
-                self.larger_than(model);
-                Step::Next
-            }
-            Then::NextOnce => {
-                let refusals = self.tried.iter().filter(|tried| tried.failure.kind == failure.kind).count();
-                if refusals > 1 { Step::Stop } else { Step::Next }
-            }
-            Then::Stop if failure.kind == FailureKind::RateLimitedDay => {
-                self.order.retain(|number| !is_free(self.generation, *number));
-                if self.order.is_empty() { Step::Stop } else { Step::Next }
-            }
-            Then::Stop => Step::Stop,
-            Then::Wait => {
-                let wait = failure.retry_after.unwrap_or(LONGEST_WAIT);
-                self.engine.pacer.hold(wait);
-                let in_time = wait <= LONGEST_WAIT && Instant::now() + wait < self.deadline;
-                if in_time && !std::mem::replace(&mut self.waited, true) { Step::Again(wait) } else { Step::Stop }
-            }
-        }
-    }
-
-    /// Lets the policy say what is next, if it has a say.
-    async fn ask_policy(&mut self) -> Step {
-        let now = now_ms();
-        let facts = self.engine.ledger.facts(&self.generation.catalog, now);
-        let left: Vec<u32> = self.order.iter().copied().collect();
-        match self.generation.after_failure(&self.query, &self.told, &left, &facts).await {
-            Verdict::Next => Step::Next,
-            Verdict::RetryAfterMs(ms) => Step::Again(Duration::from_millis(ms.into()).min(LONGEST_WAIT)),
-            Verdict::Replace(order) => {
-                self.order = order.into_iter().map(|pick| pick.model).collect();
-                Step::Next
-            }
-            Verdict::GiveUp => Step::Stop,
-        }
-    }
-
-    /// Keeps only models with more room than one that was too small, and adds
-    /// those that the policy's order had no place for.
-    fn larger_than(&mut self, small: &Model) {
-        let catalog = &self.generation.catalog;
-        let larger = |number: &u32| catalog.model(*number).is_some_and(|m| m.context_tokens > small.context_tokens);
-        self.order.retain(larger);
-        for number in self.generation.candidates(&self.query.needs).into_iter().filter(larger) {
-            let known = self.order.contains(&number) || self.told.iter().any(|tried| tried.model == number);
-            if !known {
-                self.order.push_back(number);
-            }
-        }
-    }
-
-    /// Returns when the first of the models tried is due again.
-    fn due_in(&self) -> Option<Duration> {
-        let now = now_ms();
-        let waits = self.told.iter().filter_map(|tried| {
-            let id = &self.generation.catalog.model(tried.model)?.id;
-            match self.engine.ledger.standing(id, now).0 {
-                Standing::Cooling(ms) => Some(Duration::from_millis(ms)),
-                Standing::Ready | Standing::OnTrial => None,
-            }
-        });
-        waits.min()
-    }
 }
