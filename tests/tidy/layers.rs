@@ -53,7 +53,7 @@ const ROOMS: &[(&str, &str, &str)] = &[
     ("anstream clap comfy_table", "cli", "only the command line talks to a terminal"),
     ("anyhow", "app cli", "others give errors on which a caller can branch"),
     ("arc_swap", "current", "what is in force is swapped in one place"),
-    ("axum tower", "api app sandbox", "HTTP is served at the surface, and by the simulated upstream"),
+    ("axum", "api app sandbox", "HTTP is served at the surface, and by the simulated upstream"),
     ("base64", "api sandbox", "encodings belong to the wire"),
     ("bitflags", "catalog", "sets of capabilities are the catalogue's"),
     ("gethostname", "app", "the composition asks the machine, and hands on what it says"),

@@ -49,7 +49,9 @@ async fn answer(api: &Api, body: Body) -> Result<Response, Error> {
 pub(super) async fn models(State(api): State<Api>) -> Json<Value> {
     let generation = api.generation();
     let model = |id: &str, created: u64, vendor: &str| json!({"id": id, "object": "model", "created": created, "owned_by": vendor});
-    let auto = model(AUTO, generation.catalog.fetched(), "ollama-router");
+    let visible = generation.visible.iter().filter_map(|number| generation.catalog.model(*number));
+    let newest = visible.map(|found| found.created).max().unwrap_or_default();
+    let auto = model(AUTO, newest, "ollama-router");
     let listed = generation.visible.iter().filter_map(|number| {
         let found = generation.catalog.model(*number)?;
         Some(model(generation.names.shown(*number)?, found.created, found.id.vendor()))

@@ -228,7 +228,7 @@ impl Idle {
 
 /// Reads a whole answer as one chunk, so that the rest need not know.
 fn whole_chunk(whole: &[u8]) -> Option<Chunk> {
-    let mut value: Value = serde_json::from_slice(whole).ok()?;
+    let mut value: Value = serde_json::from_slice(failure::without_comments(whole)).ok()?;
     value.as_object_mut()?.insert("object".to_owned(), "chat.completion.chunk".into());
     for choice in value.get_mut("choices").and_then(Value::as_array_mut).into_iter().flatten() {
         if let Some(message) = choice.as_object_mut().and_then(|choice| choice.remove("message")) {

@@ -44,7 +44,7 @@ pub struct Headers<'a> {
 /// reason `error`, or says nothing. Whether that is so the caller has found
 /// out: a sound answer must not be given here.
 pub fn classify(reply: &Reply<'_>) -> Failure {
-    match serde_json::from_slice::<Value>(reply.body) {
+    match serde_json::from_slice::<Value>(without_comments(reply.body)) {
         Err(_) => without_json(reply),
         Ok(mut body) => match take_error(&mut body) {
             Some(error) => judge(&error, reply.status, reply.headers, reply.now_ms),
@@ -52,6 +52,17 @@ pub fn classify(reply: &Reply<'_>) -> Failure {
             None => judge(&body, reply.status, reply.headers, reply.now_ms),
         },
     }
+}
+
+/// Returns a body without the comments of an event stream in front of it, which
+/// some proxies send before they know what they will answer.
+pub(super) fn without_comments(body: &[u8]) -> &[u8] {
+    let mut rest = body.trim_ascii_start();
+    while rest.starts_with(b":") {
+        let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+        rest = rest.get(end..).unwrap_or_default().trim_ascii_start();
+    }
+    rest
 }
 
 /// Classifies the `error` of a body with status 200 or of a chunk of a stream.

@@ -52,18 +52,18 @@ impl Deck {
         if self.dealt.is_multiple_of(MISHAPS_PER_HANG) {
             return Some(hang());
         }
-        Some(self.draw().comments(1))
+        Some(self.draw())
     }
 
     fn draw(&mut self) -> Reply {
         // The order of likelihood seen on free models: rate limits lead.
         match self.chance.usize(0..8) {
             0..3 => Reply::upstream_limit(),
-            3 => Reply::error_event(502, "Network connection lost."),
-            4 => Reply::error_chunk(502, "JSON error injected into SSE stream"),
+            3 => Reply::error_event(502, "Network connection lost.").comments(1),
+            4 => Reply::error_chunk(502, "JSON error injected into SSE stream").comments(1),
             5 => Reply::no_instances(),
             6 => Reply::connection_lost(),
-            _ => Reply::empty(),
+            _ => Reply::empty().comments(1),
         }
     }
 }

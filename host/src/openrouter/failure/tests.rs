@@ -23,6 +23,14 @@ fn refused(status: u16, message: &str, metadata: &Value) -> Failure {
 }
 
 #[test]
+fn comments_before_the_json_are_passed_over() {
+    let body = json!({"error": {"code": 429, "message": "Provider returned error"}}).to_string();
+    let commented = format!(": OPENROUTER PROCESSING\n\n: OPENROUTER PROCESSING\r\n\n {body}");
+    assert_eq!(reply(429, &commented), reply(429, &body));
+    assert_eq!(reply(502, ": nothing else").kind, ServerError);
+}
+
+#[test]
 fn every_text_of_the_table_means_what_it_says() {
     let rows: [(u16, &str, FailureKind); 48] = [
         (400, "acme/fake-1.0 is not a valid model ID", Gone),

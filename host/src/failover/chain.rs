@@ -1,0 +1,169 @@
+//! One request on its way through the models, until one commits.
+//!
+//! The loop has one call in it and one way out of each end; what a failure leads
+//! to is looked up in `routing`, and the policy is asked where it has a say.
+//! Sends nothing to a client. What makes a chain is `crate::failover`.
+
+use std::{collections::VecDeque, time::Duration};
+
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    catalog::{Model, ModelId},
+    failover::{
+        Error, Failover, Try,
+        attempt::{Attempt, Hold, Reply},
+        is_free,
+        ledger::now_ms,
+    },
+    openrouter::request::Body,
+    policy::generation::Generation,
+    routing::{
+        Failure, FailureKind, Then,
+        health::Standing,
+        plan::{Query, Tried, Verdict},
+    },
+};
+
+/// A wait that the upstream asks for is granted up to this: a minute's window.
+const LONGEST_WAIT: Duration = Duration::from_secs(65);
+
+/// One request on its way through the models.
+pub(super) struct Chain<'a> {
+    pub(super) engine: &'a Failover,
+    pub(super) generation: &'a Generation,
+    pub(super) query: Query,
+    pub(super) body: Body,
+    pub(super) hold: Hold,
+    pub(super) deadline: Instant,
+    pub(super) order: VecDeque<u32>,
+    pub(super) calls: u32,
+    /// What the policy is told of the tries.
+    pub(super) told: Vec<Tried>,
+    /// What the client is told of them.
+    pub(super) tried: Vec<Try>,
+    pub(super) waited: bool,
+}
+
+/// Where a chain goes after a failure.
+enum Step {
+    /// To the next model.
+    Next,
+    /// To the same model, after a wait.
+    Again(Duration),
+    /// To the client.
+    Stop,
+}
+
+impl Chain<'_> {
+    /// Tries until a model commits. One call in here, one way out of each end.
+    pub(super) async fn run(mut self) -> Result<(ModelId, Vec<Try>, Reply), Error> {
+        while let Some(number) = self.order.pop_front()
+            && self.calls < self.engine.limits.max_attempts
+            && Instant::now() < self.deadline
+        {
+            let Some(model) = self.generation.catalog.model(number) else { continue };
+            if let Err(late) = self.engine.pacer.turn(self.deadline).await {
+                if self.calls > 0 {
+                    break;
+                }
+                return Err(Error::TooLate(late.wait));
+            }
+            self.calls += 1;
+            let started = Instant::now();
+            let attempt = Attempt {
+                client: &self.engine.client,
+                ledger: &self.engine.ledger,
+                id: &model.id,
+                body: self.body.for_model(model),
+                first_by: (started + self.engine.limits.first_token).min(self.deadline),
+                hold: self.hold,
+            };
+            let failure = match attempt.run().await {
+                Ok(reply) => return Ok((model.id.clone(), self.tried, reply)),
+                Err(failure) => failure,
+            };
+            let elapsed_ms = u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX);
+            self.told.push(Tried { model: number, kind: failure.kind, status: failure.status, elapsed_ms });
+            self.tried.push(Try { model: model.id.to_string(), failure: failure.clone() });
+            match self.step(model, &failure).await {
+                Step::Next => {}
+                Step::Again(wait) => {
+                    self.order.push_front(number);
+                    sleep(wait).await;
+                }
+                Step::Stop => break,
+            }
+        }
+        let due_in = self.due_in();
+        Err(Error::Failed { tried: self.tried, due_in })
+    }
+
+    async fn step(&mut self, model: &Model, failure: &Failure) -> Step {
+        match failure.kind.consequence(self.engine.limits.rests).then {
+            Then::Next => self.ask_policy().await,
+            Then::NextLarger => {
+                self.larger_than(model);
+                Step::Next
+            }
+            Then::NextOnce => {
+                let refusals = self.tried.iter().filter(|tried| tried.failure.kind == failure.kind).count();
+                if refusals > 1 { Step::Stop } else { Step::Next }
+            }
+            Then::Stop if failure.kind == FailureKind::RateLimitedDay => {
+                self.order.retain(|number| !is_free(self.generation, *number));
+                if self.order.is_empty() { Step::Stop } else { Step::Next }
+            }
+            Then::Stop => Step::Stop,
+            Then::Wait => {
+                let wait = failure.retry_after.unwrap_or(LONGEST_WAIT);
+                self.engine.pacer.hold(wait);
+                let in_time = wait <= LONGEST_WAIT && Instant::now() + wait < self.deadline;
+                if in_time && !std::mem::replace(&mut self.waited, true) { Step::Again(wait) } else { Step::Stop }
+            }
+        }
+    }
+
+    /// Lets the policy say what is next, if it has a say.
+    async fn ask_policy(&mut self) -> Step {
+        let now = now_ms();
+        let facts = self.engine.ledger.facts(&self.generation.catalog, now);
+        let left: Vec<u32> = self.order.iter().copied().collect();
+        match self.generation.after_failure(&self.query, &self.told, &left, &facts).await {
+            Verdict::Next => Step::Next,
+            Verdict::RetryAfterMs(ms) => Step::Again(Duration::from_millis(ms.into()).min(LONGEST_WAIT)),
+            Verdict::Replace(order) => {
+                self.order = order.into_iter().map(|pick| pick.model).collect();
+                Step::Next
+            }
+            Verdict::GiveUp => Step::Stop,
+        }
+    }
+
+    /// Keeps only models with more room than one that was too small, and adds
+    /// those that the policy's order had no place for.
+    fn larger_than(&mut self, small: &Model) {
+        let catalog = &self.generation.catalog;
+        let larger = |number: &u32| catalog.model(*number).is_some_and(|m| m.context_tokens > small.context_tokens);
+        self.order.retain(larger);
+        for number in self.generation.candidates(&self.query.needs).into_iter().filter(larger) {
+            let known = self.order.contains(&number) || self.told.iter().any(|tried| tried.model == number);
+            if !known {
+                self.order.push_back(number);
+            }
+        }
+    }
+
+    /// Returns when the first of the models tried is due again.
+    fn due_in(&self) -> Option<Duration> {
+        let now = now_ms();
+        let waits = self.told.iter().filter_map(|tried| {
+            let id = &self.generation.catalog.model(tried.model)?.id;
+            match self.engine.ledger.standing(id, now).0 {
+                Standing::Cooling(ms) => Some(Duration::from_millis(ms)),
+                Standing::Ready | Standing::OnTrial => None,
+            }
+        });
+        waits.min()
+    }
+}
