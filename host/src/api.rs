@@ -127,9 +127,9 @@ pub fn router(api: Api) -> Router {
         .merge(operators)
         .fallback(not_found)
         .method_not_allowed_fallback(|| async { (StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed") })
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| panicked()))
         .layer(middleware::from_fn_with_state(api.clone(), origin::guard))
         .layer(middleware::from_fn(request_id))
-        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| panicked()))
         .with_state(api)
 }
 

@@ -53,6 +53,9 @@ pub struct Unreadable {
     pub reason: String,
 }
 
+/// Fields of one request: the API has some sixty, and each is looked for by name.
+const MAX_FIELDS: usize = 512;
+
 /// The members of a JSON object in their order, each value as its text.
 ///
 /// A value is not looked into unless somebody asks, so what a client sends
@@ -118,6 +121,9 @@ impl<'de> Deserialize<'de> for Fields {
             fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
                 let mut fields = Fields::default();
                 while let Some((name, value)) = map.next_entry::<String, Box<RawValue>>()? {
+                    if fields.0.len() >= MAX_FIELDS {
+                        return Err(serde::de::Error::custom(format_args!("more than {MAX_FIELDS} fields")));
+                    }
                     fields.set_raw(&name, value);
                 }
                 Ok(fields)

@@ -41,6 +41,8 @@ pub struct Reload {
     sources: load::Sources,
     /// The operator's module as it was compiled last, by its digest.
     compiled: Option<Code>,
+    /// What the last generation was made of.
+    last: Option<Blueprint>,
     next: u64,
 }
 
@@ -56,7 +58,7 @@ impl Reload {
     /// Compiles the embedded policy, or takes it from the cache.
     pub fn new(engine: Arc<Engine>, sources: load::Sources) -> Result<Self, Refused> {
         let embedded = component::compile(&engine, EMBEDDED)?;
-        Ok(Self { engine, embedded, sources, compiled: None, next: 1 })
+        Ok(Self { engine, embedded, sources, compiled: None, last: None, next: 1 })
     }
 
     /// Makes a generation of a configuration and a catalogue.
@@ -66,8 +68,9 @@ impl Reload {
     }
 
     async fn build(&mut self, blueprint: Blueprint) -> Result<Generation, Refused> {
-        let generation = Generation::build(blueprint, self.next).await?;
+        let generation = Generation::build(blueprint.clone(), self.next).await?;
         self.next += 1;
+        self.last = Some(blueprint);
         Ok(generation)
     }
 
@@ -147,13 +150,18 @@ impl Reload {
             }
         };
         let mut catalog = Arc::clone(&current.generation().catalog);
+        let mut hangup = Hangup::new();
         // What changed between the first reading and the watch was not seen.
         self.reload(&current, &mut loaded, &catalog).await;
+        if let Some(watch) = &mut watch {
+            watch.add(&files(&loaded));
+        }
         loop {
             let call = tokio::select! {
                 () = stop.cancelled() => return,
                 Some(call) = inbox.calls.recv() => Some(call),
                 Some(()) = changes.recv() => None,
+                () = hangup.come() => None,
                 Some(fresh) = inbox.catalogs.recv() => {
                     ledger.keep_only(&fresh);
                     catalog = fresh;
@@ -200,6 +208,7 @@ impl Reload {
             }
             Err(refused) => {
                 tracing::warn!(%refused, generation = before.number, "a change was refused, the old stays in force");
+                self.carry_on(current, &before, loaded, catalog).await;
                 let refusal = Refusal::of(&refused);
                 current.refuse(refused);
                 (false, Some(refusal))
@@ -212,6 +221,39 @@ impl Reload {
             policy: now.policy.name.clone(),
             version: now.policy.version.clone(),
             refused,
+        }
+    }
+
+    /// Keeps what is in force up to date although a change was refused: a bad
+    /// policy must not keep the models from being fresh, nor a policy that was
+    /// good from being replaced by the embedded one if it fails over new models.
+    async fn carry_on(
+        &mut self,
+        current: &Current,
+        before: &Generation,
+        loaded: &load::Loaded,
+        catalog: &Arc<Catalog>,
+    ) {
+        let deny = loaded.config.policy.on_error == OnError::Deny;
+        let lifted = before.vacant.is_some() && !deny;
+        let Some(last) = self.last.clone().filter(|_| lifted || !Arc::ptr_eq(&before.catalog, catalog)) else { return };
+        let blueprint = Blueprint { catalog: Arc::clone(catalog), ..last };
+        let (made, vacant) = match self.build(blueprint.clone()).await {
+            Ok(made) => (Ok(made), before.vacant.clone().filter(|_| deny)),
+            Err(refused) => {
+                let settings = Settings { own: serde_json::Map::new(), ..blueprint.settings.clone() };
+                let code = blueprint.embedded.clone();
+                let stand_in = Blueprint { code, source: Source::Embedded, settings, ..blueprint };
+                (self.build(stand_in).await, deny.then_some(refused))
+            }
+        };
+        match made {
+            Ok(mut made) => {
+                made.vacant = vacant;
+                tracing::info!(generation = made.number, policy.name = %made.policy.name, "the models are fresh all the same");
+                current.swap(made);
+            }
+            Err(refused) => tracing::error!(%refused, "the embedded policy cannot be used with the new models"),
         }
     }
 
@@ -250,6 +292,32 @@ impl Reload {
     }
 }
 
+/// The signal that asks servers to read their configuration again.
+struct Hangup {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
+}
+
+impl Hangup {
+    fn new() -> Self {
+        Self {
+            #[cfg(unix)]
+            signal: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok(),
+        }
+    }
+
+    /// Resolves when it comes; never, where there is none.
+    async fn come(&mut self) {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.signal
+            && signal.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Returns a queue for calls, of the length that makes sense.
 pub fn calls() -> (mpsc::Sender<ReloadCall>, mpsc::Receiver<ReloadCall>) {
     mpsc::channel(QUEUE)
@@ -257,7 +325,8 @@ pub fn calls() -> (mpsc::Sender<ReloadCall>, mpsc::Receiver<ReloadCall>) {
 
 /// Whether a generation would decide as the one in force does.
 fn same(old: &Generation, new: &Blueprint) -> bool {
-    old.policy.digest == new.code.digest()
+    old.vacant.is_none()
+        && old.policy.digest == new.code.digest()
         && old.policy.source == new.source
         && old.settings == new.settings
         && (old.unknown, old.limits, old.on_error) == (new.unknown, new.limits, new.on_error)

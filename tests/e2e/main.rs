@@ -32,6 +32,9 @@ mod cooldown;
 // Which model a name means; free mode never spends.
 mod names;
 
+// Corners of the promises in which a fault once hid.
+mod promises;
+
 // Lists and single models, version, health, the operators' view.
 mod models;
 

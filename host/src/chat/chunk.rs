@@ -35,7 +35,7 @@ pub struct Choice {
     #[serde(default)]
     message: Option<Delta>,
     /// Why the answer ends here, if it does.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "finish_reason")]
     pub finish_reason: Option<FinishReason>,
     /// An error of this choice.
     #[serde(default)]
@@ -122,18 +122,18 @@ pub enum FinishReason {
     ToolCalls,
 }
 
-impl<'de> Deserialize<'de> for FinishReason {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Ok(match &*name {
-            "content_filter" => Self::ContentFilter,
-            "error" => Self::Error,
-            "length" => Self::Length,
-            "tool_calls" | "function_call" => Self::ToolCalls,
-            // A word that is new to us still says that the answer is over.
-            _ => Self::Stop,
-        })
-    }
+/// Reads a finish reason; no text and an empty one say that the answer goes on.
+fn finish_reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<FinishReason>, D::Error> {
+    let name = Option::<std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+    Ok(match name.as_deref() {
+        None | Some("") => None,
+        Some("content_filter") => Some(FinishReason::ContentFilter),
+        Some("error") => Some(FinishReason::Error),
+        Some("length") => Some(FinishReason::Length),
+        Some("tool_calls" | "function_call") => Some(FinishReason::ToolCalls),
+        // A word that is new to us still says that the answer is over.
+        Some(_) => Some(FinishReason::Stop),
+    })
 }
 
 /// How many tokens a request took.
@@ -256,6 +256,7 @@ mod tests {
     fn finish_reasons_are_read_and_new_words_mean_that_it_is_over() {
         let finish = |json| parse(json).finish_reason();
         assert_eq!(finish(r#"{"choices":[{"finish_reason":null}]}"#), None);
+        assert_eq!(finish(r#"{"choices":[{"finish_reason":""}]}"#), None);
         assert_eq!(finish(r#"{"choices":[{"finish_reason":"length"}]}"#), Some(FinishReason::Length));
         assert_eq!(finish(r#"{"choices":[{"finish_reason":"error"}]}"#), Some(FinishReason::Error));
         assert_eq!(finish(r#"{"choices":[{"finish_reason":"eos"}]}"#), Some(FinishReason::Stop));

@@ -89,6 +89,11 @@ fn merge(whole: &mut Map<String, Value>, name: &str, new: Value) {
     match (old, new) {
         (_, Value::Null) => {}
         (Value::String(old), Value::String(new)) if GROWING.contains(&name) => old.push_str(&new),
+        (Value::Array(old), Value::Array(new)) if name == "tool_calls" => {
+            for item in new {
+                add_call(old, item);
+            }
+        }
         (Value::Array(old), Value::Array(new)) => new.into_iter().for_each(|item| add(old, item)),
         (Value::Object(old), Value::Object(new)) => grow(old, new),
         // An id or a name that comes again empty does not undo the first.
@@ -100,6 +105,21 @@ fn merge(whole: &mut Map<String, Value>, name: &str, new: Value) {
 /// Members whose text comes in pieces; the text of all others comes whole.
 const GROWING: [&str; 9] =
     ["content", "reasoning", "reasoning_content", "refusal", "arguments", "text", "summary", "data", "transcript"];
+
+/// Adds a fragment of a tool call, by the rule of `chat::tools`: by its index, or
+/// without one by its id, or without either to the last call.
+fn add_call(list: &mut Vec<Value>, item: Value) {
+    let id = item.get("id").and_then(Value::as_str).filter(|id| !id.is_empty());
+    let place = match (item.get("index").and_then(Value::as_u64), id) {
+        (Some(_), _) => return add(list, item),
+        (None, Some(id)) => list.iter().rposition(|old| old.get("id").and_then(Value::as_str) == Some(id)),
+        (None, None) => list.len().checked_sub(1),
+    };
+    match (place.and_then(|place| list.get_mut(place)), item) {
+        (Some(Value::Object(old)), Value::Object(item)) => grow(old, item),
+        (_, item) => list.push(item),
+    }
+}
 
 /// Adds an item to a list: to the item of the same `index`, or at the end.
 fn add(list: &mut Vec<Value>, item: Value) {
@@ -173,6 +193,20 @@ mod tests {
                    "tool_calls": [{"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}},
                                   {"index": 1, "id": "d", "type": "function", "function": {"name": "f", "arguments": "{}"}}]})
         );
+    }
+
+    #[test]
+    fn fragments_without_an_index_go_to_the_call_of_their_id_or_to_the_last() {
+        let delta = |call: Value| json!({"choices": [{"delta": {"tool_calls": [call]}}]});
+        let whole = fold(&[
+            delta(json!({"id": "a", "function": {"name": "f", "arguments": "{\"x\""}})),
+            delta(json!({"function": {"arguments": ":1"}})),
+            delta(json!({"id": "a", "function": {"arguments": "}"}})),
+            delta(json!({"id": "b", "function": {"name": "g", "arguments": "{}"}})),
+        ]);
+        let calls = whole["choices"][0]["message"]["tool_calls"].as_array().unwrap();
+        let told: Vec<&Value> = calls.iter().map(|call| &call["function"]).collect();
+        assert_eq!(told, [&json!({"name": "f", "arguments": "{\"x\":1}"}), &json!({"name": "g", "arguments": "{}"})]);
     }
 
     #[test]

@@ -25,6 +25,12 @@ const TOKENS_PER_IMAGE: usize = 800;
 
 /// Returns what a request needs of a model.
 pub(super) fn needs(fields: &Fields) -> Result<Needs, Unreadable> {
+    if fields.read::<f64>("n")?.is_some_and(|answers| answers > 1.0) {
+        return Err(Unreadable {
+            field: "n".to_owned(),
+            reason: "the router gives one answer; ask again for another".to_owned(),
+        });
+    }
     let mut needs = Needs { tools: tool_mode(fields)?, ..Needs::default() };
     match needs.tools {
         ToolMode::None => {}

@@ -58,6 +58,14 @@ impl ToolCalls {
         self.calls.is_empty()
     }
 
+    /// Returns the name of the first call whose arguments are no JSON so far.
+    pub fn unreadable(&self) -> Option<&str> {
+        let is_readable = |arguments: &str| {
+            arguments.trim().is_empty() || serde_json::from_str::<serde::de::IgnoredAny>(arguments).is_ok()
+        };
+        self.calls.iter().find(|(_, call)| !is_readable(&call.arguments)).map(|(_, call)| call.name.as_str())
+    }
+
     /// Returns the complete calls, in the order of their indices.
     ///
     /// `fresh_id` makes an id for a call that has none of its own.
@@ -77,7 +85,7 @@ impl ToolCalls {
     }
 
     fn begin(&mut self, index: Option<u32>) -> usize {
-        let next = self.calls.iter().map(|(at, _)| at + 1).max().unwrap_or(0);
+        let next = self.calls.iter().map(|(at, _)| at.saturating_add(1)).max().unwrap_or(0);
         let call = ToolCall { id: String::new(), name: String::new(), arguments: String::new() };
         self.calls.push((index.unwrap_or(next), call));
         self.calls.len() - 1

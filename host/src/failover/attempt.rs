@@ -21,10 +21,10 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     catalog::ModelId,
     chat::{
-        chunk::{Chunk, FinishReason},
+        chunk::{Chunk, FinishReason, Usage},
         tools::ToolCalls,
     },
-    failover::ledger::Ledger,
+    failover::ledger::{Ledger, now_ms},
     openrouter::{Client, answer::Answer},
     routing::{Failure, FailureKind},
 };
@@ -57,8 +57,13 @@ pub(super) struct Attempt<'a> {
     pub(super) body: Bytes,
     /// When the first substance must have come.
     pub(super) first_by: Instant,
+    /// Whether that is sooner than a model is usually given: then a model that is
+    /// late is not to blame.
+    pub(super) hurried: bool,
     /// How much to hold back.
     pub(super) hold: Hold,
+    /// Whether nothing may cost anything.
+    pub(super) free_mode: bool,
 }
 
 impl Attempt<'_> {
@@ -68,12 +73,16 @@ impl Attempt<'_> {
     /// call upstream and counts as neither success nor failure.
     pub(super) async fn run(self) -> Result<Reply, Failure> {
         let flight = Flight::begin(self.ledger, self.id);
-        let opened = timeout_at(self.first_by, self.open()).await;
-        let opened = opened.unwrap_or_else(|_| {
-            let waited = flight.started.elapsed().as_secs_f32();
-            Err(Failure::new(FailureKind::TimedOut, format!("nothing of an answer came within {waited:.1} s")))
-        });
-        let (held, answer) = opened.inspect_err(|failure| self.ledger.failed(self.id, failure))?;
+        let (held, answer) = match timeout_at(self.first_by, self.open()).await {
+            Ok(Ok(opened)) => opened,
+            Ok(Err(failure)) => return Err(flight.failed(failure)),
+            Err(_) => {
+                let waited = flight.started.elapsed().as_secs_f32();
+                let message = format!("nothing of an answer came within {waited:.1} s");
+                let late = Failure::new(FailureKind::TimedOut, message);
+                return Err(if self.hurried { late } else { flight.failed(late) });
+            }
+        };
         let mut reply = Reply {
             first_token: flight.started.elapsed(),
             first_at: Instant::now(),
@@ -81,11 +90,17 @@ impl Attempt<'_> {
             answer: Some(answer),
             tokens: 0,
             calls: ToolCalls::default(),
-            cut_short: false,
+            ended: false,
+            free_mode: self.free_mode,
             flight,
         };
         for chunk in &held {
             reply.look_at(chunk);
+        }
+        if let Some(reason) = held.back().and_then(Chunk::finish_reason)
+            && let Some(failure) = reply.unreadable_call(Some(reason))
+        {
+            return Err(reply.note(failure));
         }
         reply.held = held;
         if self.hold == Hold::Everything {
@@ -100,9 +115,11 @@ impl Attempt<'_> {
         let mut held = VecDeque::new();
         while let Some(chunk) = answer.next().await {
             let chunk = chunk?;
-            let has_substance = chunk.has_substance();
+            // A limit of few tokens, or a filter, may leave nothing: that is an answer.
+            let is_cut = matches!(chunk.finish_reason(), Some(FinishReason::Length | FinishReason::ContentFilter));
+            let commits = chunk.has_substance() || is_cut;
             held.push_back(chunk);
-            if has_substance {
+            if commits {
                 return Ok((held, answer));
             }
             if held.len() > MAX_IDLE_CHUNKS {
@@ -126,8 +143,9 @@ pub struct Reply {
     tokens: u32,
     /// The tool calls so far, to see at the end whether they can be read.
     calls: ToolCalls,
-    /// Whether the limit of tokens ended the answer, so that it may end anywhere.
-    cut_short: bool,
+    /// Whether a finish reason came.
+    ended: bool,
+    free_mode: bool,
     flight: Flight,
 }
 
@@ -153,22 +171,42 @@ impl Reply {
         Ok(())
     }
 
-    /// Notes what a chunk says of tokens, calls and the end.
+    /// Notes what a chunk says of tokens, cost and calls.
     fn look_at(&mut self, chunk: &Chunk) {
         match chunk.usage {
-            Some(usage) => self.tokens = u32::try_from(usage.completion_tokens).unwrap_or(u32::MAX),
+            Some(usage) => self.count(usage),
             None => self.tokens = self.tokens.saturating_add(1),
         }
         if let Some(choice) = chunk.choice() {
             choice.delta().tool_calls.iter().for_each(|fragment| self.calls.add(fragment));
         }
-        self.cut_short |= chunk.finish_reason() == Some(FinishReason::Length);
+    }
+
+    fn count(&mut self, usage: Usage) {
+        self.tokens = u32::try_from(usage.completion_tokens).unwrap_or(u32::MAX);
+        if self.free_mode && usage.cost.is_some_and(|cost| cost > 0.0) {
+            tracing::error!(model.id = %self.flight.id, cost = usage.cost, "an answer in free mode was not free");
+        }
+    }
+
+    /// Looks at the calls once, when the answer says that it is over: calls that
+    /// no client can read make it worthless.
+    fn unreadable_call(&mut self, reason: Option<FinishReason>) -> Option<Failure> {
+        if std::mem::replace(&mut self.ended, true) {
+            return None;
+        }
+        // A client that allows few tokens gets what fits: its own doing.
+        if reason == Some(FinishReason::Length) {
+            return None;
+        }
+        let name = self.calls.unreadable()?;
+        let message = format!("the arguments of the call of `{name}` are no JSON");
+        Some(Failure::new(FailureKind::BadAnswer, message))
     }
 
     fn note(&mut self, failure: Failure) -> Failure {
         self.answer = None;
-        self.flight.ledger.failed(&self.flight.id, &failure);
-        failure
+        self.flight.failed(failure)
     }
 
     fn note_success(&mut self) {
@@ -190,15 +228,15 @@ impl Stream for Reply {
         match ready!(Pin::new(answer).poll_next(context)) {
             Some(Ok(chunk)) => {
                 this.look_at(&chunk);
-                Poll::Ready(Some(Ok(chunk)))
+                let reason = chunk.finish_reason();
+                match reason.and_then(|_| this.unreadable_call(reason)) {
+                    Some(failure) => Poll::Ready(Some(Err(this.note(failure)))),
+                    None => Poll::Ready(Some(Ok(chunk))),
+                }
             }
             Some(Err(failure)) => Poll::Ready(Some(Err(this.note(failure)))),
             None => {
-                let calls = std::mem::take(&mut this.calls);
-                // A client that allows few tokens gets what fits: its own doing.
-                if !this.cut_short
-                    && let Some(failure) = broken(calls)
-                {
+                if let Some(failure) = this.unreadable_call(None) {
                     return Poll::Ready(Some(Err(this.note(failure))));
                 }
                 this.note_success();
@@ -213,12 +251,19 @@ struct Flight {
     ledger: Arc<Ledger>,
     id: ModelId,
     started: Instant,
+    /// The same in milliseconds since 1970.
+    began: u64,
 }
 
 impl Flight {
     fn begin(ledger: &Arc<Ledger>, id: &ModelId) -> Self {
         ledger.begin(id);
-        Self { ledger: Arc::clone(ledger), id: id.clone(), started: Instant::now() }
+        Self { ledger: Arc::clone(ledger), id: id.clone(), started: Instant::now(), began: now_ms() }
+    }
+
+    fn failed(&self, failure: Failure) -> Failure {
+        self.ledger.failed(&self.id, &failure, self.began);
+        failure
     }
 }
 
@@ -226,14 +271,4 @@ impl Drop for Flight {
     fn drop(&mut self) {
         self.ledger.end(&self.id);
     }
-}
-
-/// Tool calls that no client can read make an answer worthless.
-fn broken(calls: ToolCalls) -> Option<Failure> {
-    let broken = calls
-        .finish(String::new)
-        .into_iter()
-        .find(|call| serde_json::from_str::<serde::de::IgnoredAny>(&call.arguments).is_err())?;
-    let message = format!("the arguments of the call of `{}` are no JSON", broken.name);
-    Some(Failure::new(FailureKind::BadAnswer, message))
 }

@@ -9,7 +9,7 @@ use std::{collections::VecDeque, time::Duration};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    catalog::{Model, ModelId},
+    catalog::{Model, ModelId, Traits},
     failover::{
         Error, Failover, Try,
         attempt::{Attempt, Hold, Reply},
@@ -24,6 +24,9 @@ use crate::{
         plan::{Query, Tried, Verdict},
     },
 };
+
+/// Who waited longer for its turn looks again whether its model rests by now.
+const LONG_TURN: Duration = Duration::from_secs(1);
 
 /// A wait that the upstream asks for is granted up to this: a minute's window.
 const LONGEST_WAIT: Duration = Duration::from_secs(65);
@@ -63,20 +66,31 @@ impl Chain<'_> {
             && Instant::now() < self.deadline
         {
             let Some(model) = self.generation.catalog.model(number) else { continue };
-            if let Err(late) = self.engine.pacer.turn(self.deadline).await {
+            let waited_from = Instant::now();
+            // The pace is that of the account's free requests.
+            if is_free(self.generation, number)
+                && let Err(late) = self.engine.pacer.turn(self.deadline).await
+            {
                 if self.calls > 0 {
                     break;
                 }
                 return Err(Error::TooLate(late.wait));
             }
+            // It may have come to rest while this request waited for its turn.
+            if !self.order.is_empty() && waited_from.elapsed() > LONG_TURN && self.rests(number) {
+                continue;
+            }
             self.calls += 1;
             let started = Instant::now();
+            let full = started + self.engine.limits.first_token;
             let attempt = Attempt {
                 client: &self.engine.client,
                 ledger: &self.engine.ledger,
                 id: &model.id,
                 body: self.body.for_model(model),
-                first_by: (started + self.engine.limits.first_token).min(self.deadline),
+                first_by: full.min(self.deadline),
+                hurried: self.deadline < full,
+                free_mode: self.generation.settings.free_mode,
                 hold: self.hold,
             };
             let failure = match attempt.run().await {
@@ -117,7 +131,9 @@ impl Chain<'_> {
             Then::Stop => Step::Stop,
             Then::Wait => {
                 let wait = failure.retry_after.unwrap_or(LONGEST_WAIT);
-                self.engine.pacer.hold(wait);
+                if model.traits.contains(Traits::FREE) {
+                    self.engine.pacer.hold(wait);
+                }
                 let in_time = wait <= LONGEST_WAIT && Instant::now() + wait < self.deadline;
                 if in_time && !std::mem::replace(&mut self.waited, true) { Step::Again(wait) } else { Step::Stop }
             }
@@ -131,7 +147,10 @@ impl Chain<'_> {
         let left: Vec<u32> = self.order.iter().copied().collect();
         match self.generation.after_failure(&self.query, &self.told, &left, &facts).await {
             Verdict::Next => Step::Next,
-            Verdict::RetryAfterMs(ms) => Step::Again(Duration::from_millis(ms.into()).min(LONGEST_WAIT)),
+            Verdict::RetryAfterMs(ms) => {
+                let wait = Duration::from_millis(ms.into()).min(LONGEST_WAIT);
+                if Instant::now() + wait < self.deadline { Step::Again(wait) } else { Step::Stop }
+            }
             Verdict::Replace(order) => {
                 self.order = order.into_iter().map(|pick| pick.model).collect();
                 Step::Next
@@ -146,12 +165,23 @@ impl Chain<'_> {
         let catalog = &self.generation.catalog;
         let larger = |number: &u32| catalog.model(*number).is_some_and(|m| m.context_tokens > small.context_tokens);
         self.order.retain(larger);
+        if !self.generation.settings.free_mode {
+            // Nobody's bill changes by surprise: the policy's order is all there is.
+            return;
+        }
         for number in self.generation.candidates(&self.query.needs).into_iter().filter(larger) {
             let known = self.order.contains(&number) || self.told.iter().any(|tried| tried.model == number);
-            if !known {
+            if !known && !self.rests(number) {
                 self.order.push_back(number);
             }
         }
+    }
+
+    fn rests(&self, number: u32) -> bool {
+        self.generation
+            .catalog
+            .model(number)
+            .is_some_and(|model| matches!(self.engine.ledger.standing(&model.id, now_ms()).0, Standing::Cooling(_)))
     }
 
     /// Returns when the first of the models tried is due again.

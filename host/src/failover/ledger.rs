@@ -86,13 +86,13 @@ impl Ledger {
         }
     }
 
-    /// Notes a failure; what follows from it for the model or the account is
+    /// Notes a failure of a try that began at `began`; what follows from it for the model or the account is
     /// in force from now on.
-    pub(super) fn failed(&self, id: &ModelId, failure: &Failure) {
+    pub(super) fn failed(&self, id: &ModelId, failure: &Failure, began: u64) {
         let now = now_ms();
         let mut state = self.state();
         let health = state.healths.entry(id.clone()).or_default();
-        let rest = health.failed(failure, self.rests, now, fastrand::f32());
+        let rest = health.failed(failure, self.rests, began, now, fastrand::f32());
         self.store.record_failure(id, failure, now, health);
         if failure.kind == FailureKind::RateLimitedDay {
             let wait = failure.retry_after.unwrap_or(DAILY_WAIT);

@@ -1,10 +1,10 @@
 //! The account's pace: how many calls may start within a minute.
 //!
-//! A token bucket with a fair queue. Who cannot start before its deadline is
-//! told at once how long to wait, instead of being let in late. Knows nothing
-//! of models.
+//! Remembers the starts of the last minute, with a fair queue behind them. Who is
+//! at the head and could not start before its deadline is told at once how long to
+//! wait, instead of being let in late. Knows nothing of models.
 
-use std::{sync::PoisonError, time::Duration};
+use std::{collections::VecDeque, sync::PoisonError, time::Duration};
 
 use tokio::{
     sync::Mutex,
@@ -20,17 +20,13 @@ const LONGEST_HOLD: Duration = Duration::from_secs(65);
 /// Starts calls at the pace that the account allows.
 pub(super) struct Pacer {
     /// Calls a minute; 0 does not pace.
-    per_minute: u32,
-    /// The lock is the queue: tokio's is fair, and who waits for its turn holds
-    /// it, so that those behind wait behind.
-    bucket: Mutex<Bucket>,
+    per_minute: usize,
+    /// When the last calls started, at most `per_minute` of them. The lock is the
+    /// queue: tokio's is fair, and who waits for its turn holds it, so that those
+    /// behind wait behind.
+    starts: Mutex<VecDeque<Instant>>,
     /// Nobody starts before this: the upstream said so.
     held_until: std::sync::Mutex<Instant>,
-}
-
-struct Bucket {
-    tokens: f64,
-    filled: Instant,
 }
 
 /// A turn would come too late.
@@ -41,30 +37,36 @@ pub(super) struct TooLate {
 }
 
 impl Pacer {
-    /// Makes a full bucket of `per_minute` calls.
+    /// Makes a pacer that has seen no call yet.
     pub(super) fn new(per_minute: u32) -> Self {
-        let now = Instant::now();
-        let bucket = Bucket { tokens: f64::from(per_minute), filled: now };
-        Self { per_minute, bucket: Mutex::new(bucket), held_until: std::sync::Mutex::new(now) }
+        let per_minute = usize::try_from(per_minute).unwrap_or(usize::MAX);
+        let held_until = std::sync::Mutex::new(Instant::now());
+        Self { per_minute, starts: Mutex::new(VecDeque::new()), held_until }
     }
 
     /// Waits for its turn, but not beyond `deadline`.
     ///
     /// A caller that is dropped while it waits has taken nothing.
     pub(super) async fn turn(&self, deadline: Instant) -> Result<(), TooLate> {
-        let Ok(mut bucket) = tokio::time::timeout_at(deadline, self.bucket.lock()).await else {
+        let Ok(mut starts) = tokio::time::timeout_at(deadline, self.starts.lock()).await else {
             return Err(TooLate { wait: MINUTE });
         };
-        let now = Instant::now();
-        let ready = bucket.ready(self.per_minute, now).max(self.held_until());
-        if ready > deadline {
-            return Err(TooLate { wait: ready - now });
-        }
-        if ready > now {
+        loop {
+            let now = Instant::now();
+            let ready = self.ready(&starts, now);
+            if ready <= now {
+                break;
+            }
+            if ready > deadline {
+                return Err(TooLate { wait: ready - now });
+            }
+            // A hold may have come meanwhile: look again.
             sleep_until(ready).await;
-            bucket.fill(self.per_minute, Instant::now());
         }
-        bucket.tokens -= 1.0;
+        if self.per_minute > 0 {
+            starts.truncate(self.per_minute.saturating_sub(1));
+            starts.push_front(Instant::now());
+        }
         Ok(())
     }
 
@@ -78,27 +80,15 @@ impl Pacer {
     fn held_until(&self) -> Instant {
         *self.held_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl Bucket {
-    fn fill(&mut self, per_minute: u32, now: Instant) {
-        let rate = f64::from(per_minute) / MINUTE.as_secs_f64();
-        let grown = self.tokens + rate * now.saturating_duration_since(self.filled).as_secs_f64();
-        self.tokens = grown.min(f64::from(per_minute));
-        self.filled = now;
-    }
-
-    /// Returns when the next call may start.
-    fn ready(&mut self, per_minute: u32, now: Instant) -> Instant {
-        if per_minute == 0 {
-            return now;
+    /// Returns when the next call may start: a minute after the oldest of those
+    /// that fill one.
+    fn ready(&self, starts: &VecDeque<Instant>, now: Instant) -> Instant {
+        let held = self.held_until().max(now);
+        match starts.get(self.per_minute.wrapping_sub(1)) {
+            Some(oldest) => held.max(*oldest + MINUTE),
+            None => held,
         }
-        self.fill(per_minute, now);
-        if self.tokens >= 1.0 {
-            return now;
-        }
-        let rate = f64::from(per_minute) / MINUTE.as_secs_f64();
-        now + Duration::from_secs_f64((1.0 - self.tokens) / rate)
     }
 }
 
@@ -111,15 +101,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_full_bucket_lets_a_burst_start_and_then_paces() {
+    async fn no_minute_sees_more_starts_than_it_may() {
         let pacer = Pacer::new(20);
         let began = Instant::now();
-        for _ in 0..20 {
-            assert_eq!(pacer.turn(soon()).await, Ok(()));
+        let mut starts = Vec::new();
+        for _ in 0..50 {
+            assert_eq!(pacer.turn(Instant::now() + 2 * MINUTE).await, Ok(()));
+            starts.push(began.elapsed().as_secs());
         }
-        assert_eq!(began.elapsed(), Duration::ZERO);
-        assert_eq!(pacer.turn(soon()).await, Ok(()));
-        assert_eq!(began.elapsed().as_secs(), 3);
+        let expected: Vec<u64> = (0..50).map(|number| number / 20 * 60).collect();
+        assert_eq!(starts, expected);
     }
 
     #[tokio::test(start_paused = true)]

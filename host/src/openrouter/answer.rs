@@ -26,6 +26,10 @@ use crate::{
     routing::{Failure, FailureKind},
 };
 
+/// How long the usage may follow a finish reason; some upstreams then leave the
+/// connection open.
+const TAIL: Duration = Duration::from_secs(5);
+
 /// The chunks of a reply.
 ///
 /// Ends after the last chunk of a complete answer, or after a [`Failure`]; never
@@ -115,7 +119,10 @@ impl Answer {
                 };
                 return self.end(failure::classify(&reply));
             }
-            Some(_) => self.finished = true,
+            Some(_) => {
+                self.finished = true;
+                self.idle.shorten(TAIL);
+            }
             None => {}
         }
         Poll::Ready(Some(Ok(chunk)))
@@ -204,6 +211,9 @@ impl Stream for Answer {
                 Poll::Ready(None) => return this.body_ended(),
                 Poll::Pending => {
                     ready!(this.idle.poll(context));
+                    if this.finished {
+                        return this.complete();
+                    }
                     let message = format!("nothing more came within {} s", this.idle.limit.as_secs_f32());
                     return this.end(Failure::new(FailureKind::Stalled, message));
                 }
@@ -213,6 +223,14 @@ impl Stream for Answer {
 }
 
 impl Idle {
+    /// Waits no longer than this from now on.
+    fn shorten(&mut self, limit: Duration) {
+        if limit < self.limit {
+            self.limit = limit;
+            self.timer.as_mut().reset(self.last + limit);
+        }
+    }
+
     /// Ready when the last chunk is longer ago than the limit.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {

@@ -149,6 +149,9 @@ fn refuse_paid(fields: &Fields) -> Result<(), Unreadable> {
     if let Some(tool) = tools.iter().find(|tool| tool.kind.starts_with("openrouter:")) {
         return refuse("tools", &format!("the server tool `{}`", tool.kind));
     }
+    if fields.get("preset").is_some() {
+        return refuse("preset", "what a preset of the account adds");
+    }
     if fields.get("web_search_options").is_some() {
         return refuse("web_search_options", "web search");
     }

@@ -181,6 +181,9 @@ fn check_interfaces(bytes: &[u8]) -> Result<(), Refused> {
         check_version(&name)?;
     }
     let exports: Vec<String> = world.exports.keys().map(|key| resolve.name_world_key(key)).collect();
+    if let Some(name) = exports.iter().find(|name| name.starts_with(&format!("{PACKAGE}failover@"))) {
+        check_version(name)?;
+    }
     for interface in ["lifecycle", "selector"] {
         let wanted = format!("{PACKAGE}{interface}");
         match exports.iter().find(|name| name.split('@').next() == Some(&wanted)) {

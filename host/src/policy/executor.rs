@@ -1,7 +1,7 @@
 //! Warm guests of one policy, and the rule by which they are called.
 //!
 //! A call begins on the thread that asks, where a sound policy is done within
-//! microseconds. One that is still at it after a tick goes on on the policies'
+//! microseconds. One that is still at it after a tick or two goes on on the policies'
 //! own threads, under a wall clock, so that no policy holds a thread that
 //! streams answers. A guest that faults is dropped and another made, off the
 //! path of requests. A caller that goes away leaves its call to end by itself.

@@ -30,6 +30,7 @@ use crate::{
         executor::{Executor, Parts},
         limits::Limits,
     },
+    routing::health::Standing,
     routing::plan::{Dropped, Fact, Needs, Plan, Query, Target, ToolMode, Tried, Verdict},
 };
 
@@ -216,8 +217,10 @@ impl Generation {
         if candidates.is_empty() {
             return Err(Undecided::NoCandidates);
         }
+        let by_view = || Plan::in_order(&self.plain_order(query.target, &candidates, facts), query.limit);
         let fault = match self.policy.decide(query, &candidates, facts).await {
-            Ok(decision) => return Ok(decision),
+            Ok(Some(decision)) => return Ok(decision),
+            Ok(None) => return by_view().map(Decision::Plan).ok_or(Undecided::NoCandidates),
             Err(fault) => fault,
         };
         tracing::warn!(policy.name = %self.policy.name, error = %fault, "the policy failed to decide");
@@ -226,13 +229,32 @@ impl Generation {
         }
         if let Some(embedded) = &self.embedded {
             match embedded.decide(query, &candidates, facts).await {
-                Ok(Decision::Plan(plan)) => return Ok(Decision::Fallback(plan)),
-                Ok(decision) => return Ok(decision),
+                Ok(Some(Decision::Plan(plan))) => return Ok(Decision::Fallback(plan)),
+                Ok(Some(decision)) => return Ok(decision),
+                Ok(None) => {}
                 Err(fault) => tracing::warn!(error = %fault, "the embedded policy failed to decide"),
             }
         }
-        let order = in_view_order(query.target, &candidates);
-        Plan::in_order(&order, query.limit).map(Decision::Fallback).ok_or(Undecided::NoCandidates)
+        by_view().map(Decision::Fallback).ok_or(Undecided::NoCandidates)
+    }
+
+    /// Returns the order of the view: what was asked for by name in front, what
+    /// rests at the end. Without free mode nobody's bill changes by it: to what
+    /// was asked for nothing is added, and otherwise only what is free.
+    fn plain_order(&self, target: Target, candidates: &[u32], facts: &[Fact]) -> Vec<u32> {
+        let asked = match target {
+            Target::Model(number) => Some(number),
+            Target::Any | Target::Gone => None,
+        };
+        let is_free = |number: u32| self.catalog.model(number).is_some_and(|model| model.traits.contains(Traits::FREE));
+        let may_stand_in = |number: u32| self.settings.free_mode || (asked.is_none() && is_free(number));
+        let rests = |number: u32| {
+            facts.iter().any(|fact| fact.model == number && matches!(fact.standing, Standing::Cooling(_)))
+        };
+        let mut order: Vec<u32> =
+            candidates.iter().copied().filter(|number| Some(*number) == asked || may_stand_in(*number)).collect();
+        order.sort_by_key(|number| (rests(*number), Some(*number) != asked));
+        order
     }
 
     /// Asks the policy what to do after a failure.
@@ -328,20 +350,20 @@ impl InForce {
         self.reasons.iter().find(|(known, _)| *known == code).map(|(_, text)| text.as_str())
     }
 
-    async fn decide(&self, query: &Query, candidates: &[u32], facts: &[Fact]) -> Result<Decision, Fault> {
+    /// Asks the policy; `None` if it has no opinion.
+    async fn decide(&self, query: &Query, candidates: &[u32], facts: &[Fact]) -> Result<Option<Decision>, Fault> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let facts = facts.iter().map(convert::fact).collect();
         let decision = match self.executor.select(convert::request(query), candidates.to_vec(), facts).await {
             Ok(types::Decision::Route(route)) => Plan::parse(convert::picks(&route.order), candidates, query.limit)
-                .map(Decision::Plan)
+                .map(|plan| Some(Decision::Plan(plan)))
                 .map_err(Fault::from),
-            Ok(types::Decision::Abstain) => {
-                let order = in_view_order(query.target, candidates);
-                Plan::in_order(&order, query.limit).map(Decision::Plan).ok_or(Fault::Busy)
-            }
-            Ok(types::Decision::Deny(denial)) => {
-                Ok(Decision::Deny { status: denial.status.clamp(400, 599), code: denial.code, message: denial.message })
-            }
+            Ok(types::Decision::Abstain) => Ok(None),
+            Ok(types::Decision::Deny(denial)) => Ok(Some(Decision::Deny {
+                status: denial.status.clamp(400, 599),
+                code: denial.code,
+                message: denial.message,
+            })),
             Err(fault) => Err(fault),
         };
         if decision.is_err() {
@@ -349,15 +371,6 @@ impl InForce {
         }
         decision
     }
-}
-
-/// The order of the view, with what was asked for by name in front.
-fn in_view_order(target: Target, candidates: &[u32]) -> Vec<u32> {
-    let asked = match target {
-        Target::Model(number) if candidates.contains(&number) => Some(number),
-        Target::Model(_) | Target::Any | Target::Gone => None,
-    };
-    asked.into_iter().chain(candidates.iter().copied().filter(|number| Some(*number) != asked)).collect()
 }
 
 /// The settings of the contract: the standard ones, and the operator's over

@@ -64,11 +64,15 @@ impl Health {
     /// Notes a failure, and returns how long the model rests because of it.
     ///
     /// Failures that are not the model's fault are remembered, but neither
-    /// counted nor punished.
-    pub fn failed(&mut self, failure: &Failure, rests: Rests, now: u64, spread: f32) -> Option<Duration> {
+    /// counted nor punished. Of tries that began before the last failure was known
+    /// (`began`), only one makes the rest grow: they tell of one and the same.
+    pub fn failed(&mut self, failure: &Failure, rests: Rests, began: u64, now: u64, spread: f32) -> Option<Duration> {
+        let is_known = self.in_a_row > 0 && self.last_failure.as_ref().is_some_and(|last| last.at > began);
         self.last_failure = Some(LastFailure { at: now, kind: failure.kind, message: failure.message.clone() });
         let rest = failure.kind.consequence(rests).rest?;
-        self.in_a_row = self.in_a_row.saturating_add(1);
+        if !is_known {
+            self.in_a_row = self.in_a_row.saturating_add(1);
+        }
         self.window.at(now).failures += 1;
         let length = rest.length(self.in_a_row, failure.retry_after, spread);
         let until = now.saturating_add(millis(length));
@@ -170,7 +174,7 @@ mod tests {
     fn a_failing_model_cools_then_is_on_trial_then_ready_again() {
         let mut health = Health::default();
         assert_eq!(health.standing(NOW), Standing::Ready);
-        health.failed(&failure(FailureKind::ServerError), RESTS, NOW, 0.0);
+        health.failed(&failure(FailureKind::ServerError), RESTS, NOW, NOW, 0.0);
         assert_eq!(health.standing(NOW), Standing::Cooling(5 * MINUTE));
         assert_eq!(health.standing(NOW + 5 * MINUTE), Standing::OnTrial);
         health.answered(NOW + 6 * MINUTE);
@@ -182,17 +186,28 @@ mod tests {
     fn a_request_that_cannot_succeed_does_not_punish_the_model() {
         for kind in [FailureKind::BadRequest, FailureKind::KeyRejected, FailureKind::RateLimitedDay] {
             let mut health = Health::default();
-            assert_eq!(health.failed(&failure(kind), RESTS, NOW, 0.0), None);
+            assert_eq!(health.failed(&failure(kind), RESTS, NOW, NOW, 0.0), None);
             assert_eq!((health.standing(NOW), health.in_a_row, health.recent(NOW)), (Standing::Ready, 0, (0, 0)));
             assert_eq!(health.last_failure.as_ref().map(|last| last.kind), Some(kind));
         }
     }
 
     #[test]
+    fn one_outage_that_meets_many_tries_counts_once() {
+        let mut health = Health::default();
+        for late in 1..=6 {
+            health.failed(&failure(FailureKind::ServerError), RESTS, NOW, NOW + late, 0.0);
+        }
+        assert_eq!((health.in_a_row, health.recent(NOW)), (1, (0, 6)));
+        health.failed(&failure(FailureKind::ServerError), RESTS, NOW + 7, NOW + 8, 0.0);
+        assert_eq!(health.in_a_row, 2);
+    }
+
+    #[test]
     fn a_shorter_rest_never_cuts_a_longer_one() {
         let mut health = Health::default();
-        health.failed(&failure(FailureKind::Gated), RESTS, NOW, 0.0);
-        health.failed(&failure(FailureKind::RateLimitedModel), RESTS, NOW, 0.0);
+        health.failed(&failure(FailureKind::Gated), RESTS, NOW, NOW, 0.0);
+        health.failed(&failure(FailureKind::RateLimitedModel), RESTS, NOW, NOW, 0.0);
         assert_eq!(health.standing(NOW), Standing::Cooling(24 * 60 * MINUTE));
     }
 
@@ -200,7 +215,7 @@ mod tests {
     fn the_window_forgets_after_five_minutes() {
         let mut health = Health::default();
         health.answered(NOW);
-        health.failed(&failure(FailureKind::Empty), RESTS, NOW + MINUTE, 0.0);
+        health.failed(&failure(FailureKind::Empty), RESTS, NOW + MINUTE, NOW + MINUTE, 0.0);
         health.answered(NOW + 4 * MINUTE);
         assert_eq!(health.recent(NOW + 4 * MINUTE), (2, 1));
         assert_eq!(health.recent(NOW + 5 * MINUTE), (1, 1));
