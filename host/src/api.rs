@@ -15,7 +15,10 @@ pub mod origin;
 mod streaming;
 mod trail;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Instant,
+};
 
 use axum::{
     Router,
@@ -63,6 +66,8 @@ pub struct Shared {
     pub simulated: bool,
     /// When the router started.
     pub started: Instant,
+    /// Set when answers that still come are to be broken off.
+    pub cut: Arc<AtomicBool>,
 }
 
 impl Api {
@@ -84,6 +89,10 @@ impl Api {
         let generation = self.generation();
         let answered = self.failover().chat(request, Arc::clone(&generation)).await;
         answered.map_err(|error| error::Error::from(error).under(&generation))
+    }
+
+    fn cut(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0.cut)
     }
 
     fn max_body(&self) -> usize {

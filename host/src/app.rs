@@ -6,7 +6,10 @@
 use std::{
     net::SocketAddr,
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -37,6 +40,9 @@ use crate::{
 /// How long streams may go on after the signal to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How long answers have to be told that they are broken off.
+const CUT_GRACE: Duration = Duration::from_millis(500);
+
 /// How long tasks may take to end.
 const TASK_GRACE: Duration = Duration::from_secs(1);
 
@@ -55,6 +61,8 @@ pub struct App {
     stop: CancellationToken,
     /// Asks for a fresh catalogue; closed at the end.
     refresh: watch::Sender<u64>,
+    /// Breaks off the answers that still come.
+    cut: Arc<AtomicBool>,
 }
 
 impl App {
@@ -80,6 +88,9 @@ impl App {
             .map_err(|error| anyhow!("failed to start the policy engine: {error:#}"))?;
         let mut reload = Reload::new(engine, sources).context("the embedded policy cannot be used")?;
         let (first, refused) = reload.first(&loaded, refresh.last()).await.context("no policy can be put in force")?;
+        if first.visible.is_empty() && !first.catalog.models().is_empty() {
+            tracing::warn!("the policy shows no model; see its settings and the filter file");
+        }
         let current = Arc::new(Current::new(first));
         if let Some(refused) = refused {
             current.refuse(refused);
@@ -94,6 +105,7 @@ impl App {
         let inbox = Inbox { calls: inbox_calls, catalogs: inbox_catalogs };
         tasks.spawn(reload.run(Arc::clone(&current), Arc::clone(&ledger), loaded.clone(), inbox, stop.clone()));
 
+        let cut = Arc::<AtomicBool>::default();
         let api = Api::new(Shared {
             failover: Failover::new(client, ledger, limits(config)),
             current: Arc::clone(&current),
@@ -113,8 +125,9 @@ impl App {
             upstream: config.openrouter.base_url.as_str().to_owned(),
             simulated,
             started: Instant::now(),
+            cut: Arc::clone(&cut),
         });
-        Ok(Self { router: api::router(api), current, store, tasks, stop, refresh: ask })
+        Ok(Self { router: api::router(api), current, store, tasks, stop, refresh: ask, cut })
     }
 
     /// Returns what is in force, for those who wait for a change.
@@ -146,6 +159,9 @@ impl App {
         let late = async {
             stop.cancelled().await;
             tokio::time::sleep(GRACE).await;
+            self.cut.store(true, Ordering::Relaxed);
+            // Time for the words that tell of it.
+            tokio::time::sleep(CUT_GRACE).await;
         };
         tokio::select! {
             served = served => served.context("failed to serve")?,

@@ -22,6 +22,9 @@ pub struct Request {
     pub model: String,
     /// Whether the client reads the answer as it comes.
     pub streaming: bool,
+    /// Whether a streaming client gets tool calls whole all the same, so that
+    /// nothing is sent while only calls come.
+    pub whole_calls: bool,
     /// What a model must be able to do to answer it.
     pub needs: Needs,
     /// What would be good: the upstream ignores in silence what a model cannot
@@ -39,7 +42,7 @@ impl Request {
     pub fn new(model: String, streaming: bool, fields: Fields) -> Result<Self, Unreadable> {
         let needs = peek::needs(&fields)?;
         let wishes = peek::wishes(&fields)?;
-        Ok(Self { model, streaming, needs, wishes, fields })
+        Ok(Self { model, streaming, whole_calls: false, needs, wishes, fields })
     }
 }
 

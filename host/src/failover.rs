@@ -188,7 +188,11 @@ impl Failover {
                 return Err(blocked(block, query.now_ms));
             }
         }
-        let hold = if request.streaming { Hold::FirstSubstance } else { Hold::Everything };
+        let hold = match (request.streaming, request.whole_calls) {
+            (false, _) => Hold::Everything,
+            (true, true) => Hold::Calls,
+            (true, false) => Hold::FirstSubstance,
+        };
         let mut tried = Vec::new();
         if target == Target::Gone {
             let failure = Failure::new(FailureKind::Gone, "not served now");

@@ -137,3 +137,24 @@ async fn more_answers_than_one_are_refused_in_words() {
         (400, json!("cannot use `n`: the router gives one answer; ask again for another"))
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_count_of_tokens_is_read_from_whichever_chunk_has_it() {
+    let host = Setup::new().models(&[FIRST]).start().await;
+    let text = json!({"id": "g", "choices": [{"index": 0, "delta": {"content": "Cut"}, "finish_reason": "length"}]});
+    let late = json!({"id": "g", "choices": [], "error": {"code": 400, "message": "Token limit reached"},
+        "usage": {"prompt_tokens": 43, "completion_tokens": 10, "total_tokens": 53}});
+    host.sandbox.always(FIRST, Upstream::stream([Step::Data(text), Step::Data(late), Step::Done]));
+    for form in FORMS {
+        let mut body = form.body("auto", "Hello");
+        body["stream_options"] = json!({"include_usage": true});
+        let reply = host.post(form.path, &body).await;
+        assert!(form.is_finished(&reply), "{form:?}: {}", reply.text);
+        let events = if form.streaming && form.is_openai() { reply.events() } else { reply.lines() };
+        let counted = events.iter().find_map(|event| {
+            event.pointer("/usage/completion_tokens").or_else(|| event.get("eval_count")).and_then(Value::as_u64)
+        });
+        assert_eq!(counted, Some(10), "{form:?}: {}", reply.text);
+        assert!(!reply.text.contains("Token limit reached"), "{form:?}: {}", reply.text);
+    }
+}

@@ -193,6 +193,15 @@ fn failed(tried: Vec<Try>, due_in: Option<Duration>) -> Error {
         called.peek().is_some() && called.all(|tried| kinds.contains(&tried.failure.kind))
     };
     let hint = last.failure.retry_after;
+    // Where no model is to blame, none needs to be waited for.
+    let blameless = [
+        FailureKind::BadRequest,
+        FailureKind::ContextOverflow,
+        FailureKind::KeyExhausted,
+        FailureKind::KeyRejected,
+        FailureKind::Moderated,
+    ];
+    let due_in = due_in.filter(|_| !blameless.contains(&last.failure.kind));
     let (status, retry_after) = match last.failure.kind {
         FailureKind::BadRequest | FailureKind::ContextOverflow => (StatusCode::BAD_REQUEST, None),
         FailureKind::Moderated => (StatusCode::FORBIDDEN, None),

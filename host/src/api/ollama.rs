@@ -183,7 +183,8 @@ impl Call {
         Ok(json_response(stream::idle(self.kind, model, why, self.timestamp)))
     }
 
-    async fn tell(self, api: &Api, model: String, request: Request) -> Result<Response, Error> {
+    async fn tell(self, api: &Api, model: String, mut request: Request) -> Result<Response, Error> {
+        request.whole_calls = true;
         let (streaming, prompt_tokens) = (request.streaming, request.needs.input_tokens);
         let answered = api.answer(request).await?;
         let reply = Reply {
@@ -195,7 +196,7 @@ impl Call {
         };
         if streaming {
             let lines = Lines { encoder: Encoder::new(&reply), started: self.started, calls_told: false };
-            return Ok(streamed(answered, lines));
+            return Ok(streamed(api, answered, lines));
         }
         self.whole(answered, &model, prompt_tokens).await
     }
@@ -217,11 +218,11 @@ impl Call {
     }
 }
 
-fn streamed(answered: Answered, lines: Lines) -> Response {
+fn streamed(api: &Api, answered: Answered, lines: Lines) -> Response {
     let mut response = StatusCode::OK.into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     trail::mark(response.headers_mut(), &answered);
-    *response.body_mut() = streaming::body(answered.reply, lines);
+    *response.body_mut() = streaming::body(answered.reply, lines, api.cut());
     response
 }
 

@@ -42,7 +42,7 @@ async fn answer(api: &Api, body: Body) -> Result<Response, Error> {
     let (request, with_usage) = request(&body::read(body, api.max_body()).await?)?;
     let streaming = request.streaming;
     let answered = api.answer(request).await?;
-    if streaming { Ok(streamed(answered, with_usage)) } else { whole(answered).await }
+    if streaming { Ok(streamed(api, answered, with_usage)) } else { whole(answered).await }
 }
 
 /// `GET /v1/models`.
@@ -86,13 +86,13 @@ fn request(body: &Bytes) -> Result<(Request, bool), Error> {
     Ok((Request::new(model, streaming, fields)?, options.include_usage.unwrap_or_default()))
 }
 
-fn streamed(mut answered: Answered, with_usage: bool) -> Response {
+fn streamed(api: &Api, mut answered: Answered, with_usage: bool) -> Response {
     let mut response = StatusCode::OK.into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     response.headers_mut().insert("cache-control", HeaderValue::from_static("no-cache"));
     trail::mark(response.headers_mut(), &answered);
     answered.tried = Vec::new();
-    *response.body_mut() = streaming::body(answered.reply, Events::new(with_usage));
+    *response.body_mut() = streaming::body(answered.reply, Events::new(with_usage), api.cut());
     response
 }
 

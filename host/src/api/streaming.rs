@@ -7,6 +7,10 @@
 use std::{
     io,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
@@ -40,13 +44,16 @@ pub(super) enum End {
 }
 
 /// Makes a body of an answer.
-pub(super) fn body(reply: Reply, encoder: impl Encode + Unpin) -> Body {
-    Body::from_stream(Frames { reply, encoder, frame: BytesMut::new(), state: State::Going })
+///
+/// When `cut` is set the answer is broken off at its next chunk: the router stops.
+pub(super) fn body(reply: Reply, encoder: impl Encode + Unpin, cut: Arc<AtomicBool>) -> Body {
+    Body::from_stream(Frames { reply, encoder, cut, frame: BytesMut::new(), state: State::Going })
 }
 
 struct Frames<E> {
     reply: Reply,
     encoder: E,
+    cut: Arc<AtomicBool>,
     frame: BytesMut,
     state: State,
 }
@@ -82,6 +89,7 @@ impl<E: Encode + Unpin> Stream for Frames<E> {
             }
             this.frame.reserve(FRAME_BYTES);
             match ready!(Pin::new(&mut this.reply).poll_next(context)) {
+                Some(Ok(_)) if this.cut.load(Ordering::Relaxed) => this.break_off("the router is stopping"),
                 Some(Ok(chunk)) => this.encoder.chunk(&chunk, &mut this.frame),
                 Some(Err(failure)) => this.break_off(&words(&failure)),
                 None => match this.encoder.end(&mut this.frame) {

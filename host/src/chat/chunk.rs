@@ -174,6 +174,14 @@ impl Chunk {
         self.choices.iter().any(|choice| choice.delta().has_substance())
     }
 
+    /// Tells whether the piece holds nothing but fragments of tool calls, if that.
+    pub fn has_only_calls(&self) -> bool {
+        self.choice().is_none_or(|choice| {
+            let delta = choice.delta();
+            delta.text().is_none() && delta.thinking().is_none() && delta.images.is_empty()
+        })
+    }
+
     /// Returns the error that the piece carries, if any.
     pub fn error(&self) -> Option<&RawValue> {
         self.error.as_deref().or_else(|| self.choice()?.error.as_deref()).filter(|error| error.get() != "null")

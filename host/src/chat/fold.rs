@@ -47,7 +47,8 @@ pub fn completion<'a>(chunks: impl IntoIterator<Item = &'a Chunk>, fresh_id: imp
     finish(whole, choice, message)
 }
 
-/// Gives every tool call an id of its own, by which its result is told apart.
+/// Gives every tool call an id of its own, by which its result is told apart, and
+/// arguments that are JSON where there are none.
 fn identify(message: &mut Map<String, Value>, mut fresh_id: impl FnMut() -> String) {
     let mut seen: Vec<String> = Vec::new();
     for call in message.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten() {
@@ -56,6 +57,12 @@ fn identify(message: &mut Map<String, Value>, mut fresh_id: impl FnMut() -> Stri
         let id = if id.is_empty() || seen.contains(&id) { fresh_id() } else { id };
         call.insert("id".to_owned(), id.clone().into());
         seen.push(id);
+        let is_blank = |arguments: &Value| arguments.as_str().is_some_and(|text| text.trim().is_empty());
+        if let Some(function) = call.get_mut("function").and_then(Value::as_object_mut)
+            && function.get("arguments").is_none_or(is_blank)
+        {
+            function.insert("arguments".to_owned(), "{}".into());
+        }
     }
 }
 
@@ -211,10 +218,10 @@ mod tests {
 
     #[test]
     fn calls_without_an_id_of_their_own_get_one() {
-        let call =
-            |index: u32, id: &str| json!({"index": index, "id": id, "function": {"name": "f", "arguments": "{}"}});
+        let call = |index: u32, id: &str| json!({"index": index, "id": id, "function": {"name": "f", "arguments": ""}});
         let whole = fold(&[json!({"choices": [{"delta": {"tool_calls": [call(0, ""), call(1, "a"), call(2, "a")]}}]})]);
         let calls = whole["choices"][0]["message"]["tool_calls"].as_array().unwrap();
+        assert!(calls.iter().all(|call| call["function"]["arguments"] == "{}"));
         let ids: Vec<&str> = calls.iter().filter_map(|call| call["id"].as_str()).collect();
         assert_eq!(ids, ["fresh", "a", "fresh"]);
     }

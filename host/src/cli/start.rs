@@ -70,6 +70,9 @@ impl Start {
         } else if loaded.config.openrouter.api_key.is_none() {
             return Err(Failed::usage(anyhow!(no_key(&loaded))));
         }
+        if common.config.is_some() && !loaded.file_exists {
+            tracing::warn!("there is no file {}; every setting has its default", loaded.file.display());
+        }
         let listener = bind(&loaded.config).await?;
         let address = listener.local_addr()?;
         let app = App::build(loaded, sources, sandbox.is_some()).await?;

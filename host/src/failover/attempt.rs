@@ -41,6 +41,9 @@ const MAX_WHOLE_BYTES: usize = 64 << 20;
 pub(super) enum Hold {
     /// Until the first chunk with substance.
     FirstSubstance,
+    /// Until the first chunk with substance that is no tool call; calls are held
+    /// until they are complete.
+    Calls,
     /// Until its end.
     Everything,
 }
@@ -103,8 +106,10 @@ impl Attempt<'_> {
             return Err(reply.note(failure));
         }
         reply.held = held;
-        if self.hold == Hold::Everything {
-            reply.hold_everything().await?;
+        match self.hold {
+            Hold::FirstSubstance => {}
+            Hold::Calls => reply.hold_while(|chunk| chunk.finish_reason().is_none() && chunk.has_only_calls()).await?,
+            Hold::Everything => reply.hold_while(|_| true).await?,
         }
         Ok(reply)
     }
@@ -155,11 +160,13 @@ impl Reply {
         self.first_token
     }
 
-    /// Reads to the end, and makes sure that what came is an answer.
-    async fn hold_everything(&mut self) -> Result<(), Failure> {
-        let mut bytes = 0;
+    /// Reads on, and holds what comes, up to the first chunk that need not be held.
+    async fn hold_while(&mut self, must_hold: impl Fn(&Chunk) -> bool) -> Result<(), Failure> {
         let mut all = std::mem::take(&mut self.held);
-        while let Some(chunk) = self.next().await {
+        let mut bytes = 0;
+        while all.back().is_none_or(&must_hold)
+            && let Some(chunk) = self.next().await
+        {
             let chunk = chunk?;
             bytes += chunk.raw.len();
             if bytes > MAX_WHOLE_BYTES {

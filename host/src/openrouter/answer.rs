@@ -102,9 +102,11 @@ impl Answer {
         };
         if let Some(error) = chunk.error() {
             if self.finished {
-                // `openrouter-api.md` 6.3 e: the answer before it is complete.
+                // The answer before it is complete; only the count of tokens is
+                // still of use (recorded: `length`, then an error with usage).
                 tracing::debug!("error after the end of an answer");
-                return self.complete();
+                self.over = true;
+                return Poll::Ready(usage_alone(&chunk).map(Ok));
             }
             let error: Value = serde_json::from_str(error.get()).unwrap_or_default();
             return self.end(failure::classify_error_object(&error, now_ms()));
@@ -242,6 +244,16 @@ impl Idle {
             self.timer.as_mut().reset(due);
         }
     }
+}
+
+/// Returns what a chunk says of usage, without its error; `None` if nothing.
+fn usage_alone(chunk: &Chunk) -> Option<Chunk> {
+    chunk.usage?;
+    let mut value: Value = serde_json::from_slice(&chunk.raw).ok()?;
+    let piece = value.as_object_mut()?;
+    piece.remove("error");
+    piece.insert("choices".to_owned(), Value::Array(Vec::new()));
+    Chunk::parse(value.to_string().into()).ok()
 }
 
 /// Reads a whole answer as one chunk, so that the rest need not know.
