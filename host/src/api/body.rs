@@ -1,8 +1,10 @@
 //! Reading a request's body, within the operator's bound.
 
-use axum::{body::Body, http::StatusCode};
+use axum::{
+    body::{Body, HttpBody as _},
+    http::StatusCode,
+};
 use bytes::Bytes;
-use http_body::Body as _;
 
 use crate::api::error::Error;
 
