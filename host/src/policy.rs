@@ -18,6 +18,7 @@ pub mod executor;
 pub mod generation;
 mod instance;
 pub mod limits;
+mod view;
 
 use std::fmt;
 

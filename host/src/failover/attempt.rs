@@ -1,9 +1,9 @@
 //! One try: one upstream call, up to the moment from which there is no way back.
 //!
 //! For a client that reads as the answer comes, that is the first chunk with
-//! substance; for one that wants the whole, its end, so that even a failure in
-//! the middle can still be answered by another model. Classifies and notes;
-//! chooses nothing.
+//! substance (tool calls apart, where they are told whole); for one that wants the
+//! whole, its end, so that even a failure in the middle can still be answered by
+//! another model. Classifies and notes; chooses nothing.
 
 use std::{
     collections::VecDeque,

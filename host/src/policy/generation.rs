@@ -29,9 +29,12 @@ use crate::{
         convert,
         executor::{Executor, Parts},
         limits::Limits,
+        view,
     },
-    routing::health::Standing,
-    routing::plan::{Dropped, Fact, Needs, Plan, Query, Target, ToolMode, Tried, Verdict},
+    routing::{
+        health::Standing,
+        plan::{Dropped, Fact, Needs, Plan, Query, Target, ToolMode, Tried, Verdict},
+    },
 };
 
 /// What policies are told of the operator's wishes.
@@ -178,8 +181,8 @@ impl Generation {
             Source::Embedded => None,
             Source::File(_) => Some(InForce::start(parts(embedded, standard), Source::Embedded).await?.0),
         };
-        let (policy, view) = InForce::start(parts(code, settings_json(&settings, true)), source).await?;
-        let (visible, hidden) = checked_view(&view, &catalog, settings.free_mode)?;
+        let (policy, shown) = InForce::start(parts(code, settings_json(&settings, true)), source).await?;
+        let (visible, hidden) = view::checked(&shown, &catalog, settings.free_mode)?;
         let generation = Self {
             number,
             names: Names::new(&catalog, &visible),
@@ -384,29 +387,4 @@ fn settings_json(settings: &Settings, with_own: bool) -> String {
         json.extend(settings.own.clone());
     }
     Value::Object(json).to_string()
-}
-
-/// Takes a view only if it names models that exist, each once; and drops from
-/// it what no client may use, whatever the policy says.
-fn checked_view(view: &types::View, catalog: &Catalog, free_mode: bool) -> Result<(Vec<u32>, Vec<Dropped>), Refused> {
-    let refuse = |reason: String| Err(Refused { phase: Phase::LoadCatalog, reason });
-    let mut seen = vec![false; catalog.models().len()];
-    let mut visible = Vec::with_capacity(view.visible.len());
-    for &number in &view.visible {
-        match (seen.get_mut(number as usize), catalog.model(number)) {
-            (Some(seen), Some(model)) => {
-                if std::mem::replace(seen, true) {
-                    return refuse(format!("its view names model {number} twice"));
-                }
-                let usable = model.traits.contains(Traits::CHAT) && (!free_mode || model.traits.contains(Traits::FREE));
-                if usable {
-                    visible.push(number);
-                } else {
-                    tracing::warn!(model.id = %model.id, "the policy shows a model that may not be used; it stays hidden");
-                }
-            }
-            _ => return refuse(format!("its view names model {number}, and there are {}", catalog.models().len())),
-        }
-    }
-    Ok((visible, convert::dropped(&view.hidden)))
 }

@@ -102,8 +102,8 @@ impl Copy {
     }
 }
 
-/// Returns what was served once: what an older catalogue had and a new one has
-/// not is added by [`Catalog::new`]'s caller.
+/// Returns all ids that were ever served, up to a catalogue; [`Catalog::new`]
+/// takes out those that the next one still has.
 pub(super) fn formerly(old: &Catalog) -> BTreeSet<String> {
     let gone = old.formerly().iter().cloned();
     old.models().iter().map(|model| model.id.to_string()).chain(gone).take(MAX_FORMERLY).collect()

@@ -1,0 +1,40 @@
+//! What a policy shows clients, once it can be trusted.
+//!
+//! The guest's view names models by number; here it is held against the catalogue
+//! and against the price. Pure: what becomes of a view is `policy::generation`'s
+//! business, and its order is the policy's own.
+
+use crate::{
+    catalog::{Catalog, Traits},
+    policy::{Phase, Refused, bindings::ollama_router::policy::types, convert},
+    routing::plan::Dropped,
+};
+
+/// Takes a view only if it names models that exist, each once; and drops from
+/// it what no client may use, whatever the policy says.
+pub(super) fn checked(
+    view: &types::View,
+    catalog: &Catalog,
+    free_mode: bool,
+) -> Result<(Vec<u32>, Vec<Dropped>), Refused> {
+    let refuse = |reason: String| Err(Refused { phase: Phase::LoadCatalog, reason });
+    let mut seen = vec![false; catalog.models().len()];
+    let mut visible = Vec::with_capacity(view.visible.len());
+    for &number in &view.visible {
+        match (seen.get_mut(number as usize), catalog.model(number)) {
+            (Some(seen), Some(model)) => {
+                if std::mem::replace(seen, true) {
+                    return refuse(format!("its view names model {number} twice"));
+                }
+                let usable = model.traits.contains(Traits::CHAT) && (!free_mode || model.traits.contains(Traits::FREE));
+                if usable {
+                    visible.push(number);
+                } else {
+                    tracing::warn!(model.id = %model.id, "the policy shows a model that may not be used; it stays hidden");
+                }
+            }
+            _ => return refuse(format!("its view names model {number}, and there are {}", catalog.models().len())),
+        }
+    }
+    Ok((visible, convert::dropped(&view.hidden)))
+}
