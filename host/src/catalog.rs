@@ -124,7 +124,14 @@ pub struct Model {
     pub expires: Option<u64>,
 }
 
-/// The models of one refresh, in OpenRouter's order.
+impl Model {
+    /// Tells whether it turns texts into vectors, and then nothing else.
+    pub fn embeds(&self) -> bool {
+        self.capabilities.contains(Capabilities::EMBEDDINGS)
+    }
+}
+
+/// The models of one refresh, in OpenRouter's order: those that write first, then those that embed.
 #[derive(Debug, Default)]
 pub struct Catalog {
     models: Vec<Model>,
