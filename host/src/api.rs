@@ -9,6 +9,7 @@ pub mod access;
 pub mod admin;
 pub mod body;
 pub mod error;
+mod names;
 pub mod ollama;
 mod openai;
 pub mod origin;
@@ -109,6 +110,8 @@ pub fn router(api: Api) -> Router {
         .route("/api/show", post(ollama::show))
         .route("/api/chat", post(ollama::chat))
         .route("/api/generate", post(ollama::generate))
+        .route("/api/embed", post(ollama::embed::embed))
+        .route("/api/embeddings", post(ollama::embed::embeddings))
         .route("/api/pull", post(ollama::manage::pull))
         .route("/api/push", post(ollama::manage::push))
         .route("/api/create", post(ollama::manage::create))

@@ -134,6 +134,34 @@ async fn thinking_comes_before_the_answer_in_its_own_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn thinking_is_asked_of_models_that_think_and_is_not_shown_to_those_who_do_not_want_it() {
+    let host = Setup::new().start().await;
+    let form = Form { path: "/api/chat", streaming: false };
+    let ask = |model: &str, think: Value| {
+        let mut body = form.body(model, "Hello");
+        body["think"] = think;
+        body
+    };
+    for think in [json!(true), json!("low")] {
+        // joiner-8b does not think, so another one stands in.
+        let answer = host.post(form.path, &ask("joiner-8b:free", think)).await;
+        assert_eq!(answer.json()["message"]["thinking"], "Let me think.", "{}", answer.text);
+        assert_ne!(answer.header("x-router-model"), Some("dovetail/joiner-8b:free"));
+    }
+    // Whether it thinks is not thinkwell's choice, but whether it shows it is.
+    let answer = host.post(form.path, &ask("thinkwell-2.5:free", json!(false))).await;
+    assert_eq!(answer.header("x-router-model"), Some("emberline/thinkwell-2.5:free"), "{}", answer.text);
+    assert_eq!(answer.json()["message"].get("thinking"), None);
+    assert_eq!(host.last_sent()["reasoning"], json!({"exclude": true}));
+
+    let host = Setup::new().models(&[MODEL]).start().await;
+    let answer = host.post(form.path, &ask("all:free", json!(true))).await;
+    let expected = json!({"error": "all:free does not support thinking, and no other model that may be used does"});
+    assert_eq!((answer.status, answer.json()), (400, expected));
+    assert_eq!(host.post(form.path, &ask("all:free", json!(false))).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn usage_ends_an_openai_stream_for_those_who_asked() {
     let host = Setup::new().models(&[MODEL]).start().await;
     let form = Form { path: "/v1/chat/completions", streaming: true };

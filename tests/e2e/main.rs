@@ -14,6 +14,9 @@ mod guests;
 // One good answer, in each protocol and form.
 mod chat;
 
+// Vectors for texts.
+mod embed;
+
 // What goes upstream for what a client sends.
 mod upstream;
 

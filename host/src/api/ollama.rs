@@ -5,6 +5,7 @@
 //! answered from memory.
 
 pub mod convert;
+pub(super) mod embed;
 pub mod lenient;
 pub mod listing;
 pub(super) mod manage;
@@ -42,7 +43,7 @@ use crate::{
         streaming::{self, Encode, End},
         trail,
     },
-    catalog::ModelId,
+    catalog::{Model, ModelId},
     chat::{Request, chunk::Chunk},
     failover::{Answered, ledger::now_ms},
     policy::generation::Generation,
@@ -171,9 +172,30 @@ struct Call {
 impl Call {
     async fn answer(self, api: &Api, model: String, asked: Asked) -> Result<Response, Error> {
         match asked {
-            Asked::Load => self.idle(api, &model, Idle::Load),
             Asked::Unload => self.idle(api, &model, Idle::Unload),
-            Asked::Answer(request) => self.tell(api, model, request).await,
+            Asked::Load => {
+                self.check(api, &model)?;
+                self.idle(api, &model, Idle::Load)
+            }
+            Asked::Answer(request) => {
+                self.check(api, &model)?;
+                self.tell(api, model, request).await
+            }
+        }
+    }
+
+    /// Refuses a model that only embeds, in the words that Ollama has for it.
+    fn check(&self, api: &Api, model: &str) -> Result<(), Error> {
+        let generation = api.generation();
+        let what = match self.kind {
+            Kind::Chat => "chat",
+            Kind::Generate => "generate",
+        };
+        match api.failover().find(model, &generation)? {
+            Target::Model(number) if generation.catalog.model(number).is_some_and(Model::embeds) => {
+                Err(Error::bad_request(format!("\"{model}\" does not support {what}")))
+            }
+            Target::Any | Target::Gone | Target::Model(_) => Ok(()),
         }
     }
 

@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     catalog::{
-        Catalog, Traits,
+        Capabilities, Catalog, Traits,
         names::{Names, Unknown},
     },
     policy::{
@@ -213,7 +213,13 @@ impl Generation {
     /// The answer is sound whatever the policy says. Dropping the future leaves
     /// nothing behind.
     pub async fn decide(&self, query: &Query, facts: &[Fact]) -> Result<Decision, Undecided> {
-        let candidates = self.candidates(&query.needs);
+        let mut candidates = self.candidates(&query.needs);
+        if let (true, Target::Model(asked)) =
+            (query.needs.capabilities.contains(Capabilities::EMBEDDINGS), query.target)
+        {
+            // Nobody stands in where vectors are wanted: those of two models differ.
+            candidates.retain(|number| *number == asked);
+        }
         if let Some(refused) = &self.vacant {
             return Err(Undecided::PolicyFailed(Fault::Failed(refused.to_string())));
         }
@@ -307,7 +313,7 @@ impl Generation {
             let query = Query {
                 target,
                 needs,
-                wishes: crate::catalog::Capabilities::empty(),
+                wishes: Capabilities::empty(),
                 streaming: true,
                 limit: 4,
                 quota_left: None,

@@ -33,6 +33,7 @@ use crate::{
             settings::{Format, KeepAlive, Think},
         },
     },
+    catalog::Capabilities,
     chat::{Fields, Request},
 };
 
@@ -70,7 +71,7 @@ pub fn chat_request(request: &ChatRequest<'_>) -> Result<Asked, Refused> {
         fields.set("tools", tools);
     }
     settings.write(&mut fields);
-    answer(&request.model, request.stream, fields)
+    answer(&request.model, request.stream, request.think, fields)
 }
 
 /// Returns what a call of `/api/generate` asks for; streaming unless it says no.
@@ -106,13 +107,18 @@ pub fn generate_request(request: &GenerateRequest<'_>) -> Result<Asked, Refused>
     let mut fields = Fields::default();
     fields.set("messages", &messages::outgoing(&conversation)?);
     settings.write(&mut fields);
-    answer(&request.model, request.stream, fields)
+    answer(&request.model, request.stream, request.think, fields)
 }
 
-fn answer(model: &str, stream: Option<bool>, fields: Fields) -> Result<Asked, Refused> {
-    Request::new(model.to_owned(), stream.unwrap_or(true), fields)
-        .map(Asked::Answer)
-        .map_err(|unreadable| Refused(unreadable.to_string()))
+fn answer(model: &str, stream: Option<bool>, think: Option<Think>, fields: Fields) -> Result<Asked, Refused> {
+    let mut request = Request::new(model.to_owned(), stream.unwrap_or(true), fields)
+        .map_err(|unreadable| Refused(unreadable.to_string()))?;
+    // Ollama refuses a model that cannot think where thinking is asked for;
+    // here one that can stands in, as with tools.
+    if matches!(think, Some(Think::On | Think::Level(_))) {
+        request.needs.capabilities |= Capabilities::REASONING;
+    }
+    Ok(Asked::Answer(request))
 }
 
 fn loading(keep_alive: Option<KeepAlive>) -> Asked {

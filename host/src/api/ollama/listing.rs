@@ -214,6 +214,10 @@ fn details(model: &Model) -> Details {
     if model.capabilities.contains(Capabilities::VISION) {
         families.push("clip".to_owned());
     }
+    // Page Assist takes models of this family, and no others, for embedding models.
+    if model.embeds() && family != "bert" {
+        families.push("bert".to_owned());
+    }
     Details {
         parent_model: "",
         format: "gguf",
@@ -226,7 +230,7 @@ fn details(model: &Model) -> Details {
 
 /// Returns what a model can do, in Ollama's words.
 fn capabilities(model: &Model) -> Vec<&'static str> {
-    if model.capabilities.contains(Capabilities::EMBEDDINGS) {
+    if model.embeds() {
         return vec!["embedding"];
     }
     let mut words = vec!["completion"];

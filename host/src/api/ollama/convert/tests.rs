@@ -7,7 +7,7 @@
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::{api::ollama::lenient::decode, catalog::Capabilities};
+use crate::api::ollama::lenient::decode;
 
 fn chat(body: &Value) -> Result<Asked, String> {
     let body = body.to_string();
