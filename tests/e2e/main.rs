@@ -29,6 +29,9 @@ mod exhausted;
 // After the first words: good ends, breaks, clients that leave.
 mod streaming;
 
+// The same on the wire of Ollama's protocol, ending by ending.
+mod stream_table;
+
 // What is remembered of failures, on disk and over a restart.
 mod cooldown;
 
