@@ -32,6 +32,9 @@ mod streaming;
 // The same on the wire of Ollama's protocol, ending by ending.
 mod stream_table;
 
+// Random streams of the upstream: no line or ending that a client cannot read.
+mod random_streams;
+
 // What is remembered of failures, on disk and over a restart.
 mod cooldown;
 
