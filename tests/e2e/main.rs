@@ -53,6 +53,9 @@ mod bad_input;
 // Ollama's routes that manage models.
 mod manage;
 
+// The ten points by which one accepts a server for Ollama's.
+mod checklist;
+
 // Who may use the router, and who may look into it.
 mod access;
 
