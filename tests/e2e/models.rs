@@ -138,7 +138,7 @@ async fn a_model_is_listed_with_what_clients_insist_on() {
         json!(1),
         json!("acme/fox-70b:free"),
         json!("https://openrouter.ai"),
-        json!("2026-06-01T00:00:00Z"),
+        json!("2026-06-01T00:00:00.000Z"),
         json!(["completion", "tools", "vision"]),
         details.clone(),
     ];

@@ -156,7 +156,7 @@ pub fn process(listed: Listed<'_>, expires_at: Timestamp) -> Process {
         size: SIZE_BYTES,
         digest: digest(model),
         details: details(model),
-        expires_at: expires_at.to_string(),
+        expires_at: date(expires_at),
         size_vram: SIZE_BYTES,
         context_length: model.context_tokens,
     }
@@ -257,7 +257,13 @@ fn digest(model: &Model) -> String {
 /// Returns when the model was listed first; a time that is none counts as 1970.
 fn modified_at(model: &Model) -> String {
     let seconds = i64::try_from(model.created).ok();
-    seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
+    date(seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).unwrap_or(Timestamp::UNIX_EPOCH))
+}
+
+/// Writes a date as Ollama's are: with a fraction of a second, for the formats
+/// of Swift clients want one and without it their whole list is empty.
+fn date(date: Timestamp) -> String {
+    format!("{date:.3}")
 }
 
 /// Returns the name that people read, unlike any other model's: VS Code shows
