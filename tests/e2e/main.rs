@@ -56,6 +56,9 @@ mod manage;
 // The ten points by which one accepts a server for Ollama's.
 mod checklist;
 
+// What each client insists on that cannot run here, over awkward models.
+mod contracts;
+
 // Who may use the router, and who may look into it.
 mod access;
 
