@@ -32,6 +32,9 @@ mod automation;
 // Spring AI, OllamaSharp, Semantic Kernel.
 mod libraries;
 
+// Continue, Raycast and others: texts into vectors.
+mod vectors;
+
 // Hundreds of models, and all of them asked for at once.
 mod many;
 
