@@ -71,7 +71,8 @@ pub(super) async fn generate(State(api): State<Api>, body: Body) -> Response {
 /// `GET /api/tags`.
 pub(super) async fn tags(State(api): State<Api>) -> Response {
     let generation = api.generation();
-    Json(listing::tags(&listed(&generation))).into_response()
+    let list = || serde_json::to_vec(&listing::tags(&listed(&generation))).unwrap_or_default().into();
+    json_response(api.0.tags.of(generation.number, list))
 }
 
 /// `POST /api/show`.
@@ -97,7 +98,7 @@ pub(super) async fn ps(State(api): State<Api>) -> Response {
 }
 
 async fn show_or_error(api: &Api, body: Body) -> Result<Response, Error> {
-    let bytes = body::read(body, api.max_body()).await?;
+    let bytes = read(api, body).await?;
     let request: ShowRequest<'_> = lenient::decode(&bytes)?;
     let name = request.model();
     if name.is_empty() {
@@ -131,7 +132,7 @@ fn listed(generation: &Generation) -> Vec<Listed<'_>> {
 
 async fn chat_or_error(api: &Api, body: Body) -> Result<Response, Error> {
     let call = Call { kind: Kind::Chat, timestamp: Timestamp::now(), started: Instant::now() };
-    let bytes = body::read(body, api.max_body()).await?;
+    let bytes = read(api, body).await?;
     let (model, asked) = {
         let request: ChatRequest<'_> = lenient::decode(&bytes)?;
         (request.model.to_string(), convert::chat_request(&request)?)
@@ -143,13 +144,18 @@ async fn chat_or_error(api: &Api, body: Body) -> Result<Response, Error> {
 
 async fn generate_or_error(api: &Api, body: Body) -> Result<Response, Error> {
     let call = Call { kind: Kind::Generate, timestamp: Timestamp::now(), started: Instant::now() };
-    let bytes = body::read(body, api.max_body()).await?;
+    let bytes = read(api, body).await?;
     let (model, asked) = {
         let request: GenerateRequest<'_> = lenient::decode(&bytes)?;
         (request.model.to_string(), convert::generate_request(&request)?)
     };
     drop(bytes);
     call.answer(api, model, asked).await
+}
+
+/// Reads a body, with the text in it made readable as Go does it.
+async fn read(api: &Api, body: Body) -> Result<Bytes, Error> {
+    Ok(lenient::text::sound(body::read(body, api.max_body()).await?))
 }
 
 fn or_error(answer: Result<Response, Error>) -> Response {

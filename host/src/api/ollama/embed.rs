@@ -21,10 +21,10 @@ use serde::Serialize;
 
 use crate::{
     api::{
-        Api, body,
+        Api,
         error::Error,
         ollama::{
-            lenient, or_error,
+            self, lenient, or_error,
             wire::manage::{EmbedRequest, EmbeddingsRequest},
         },
         trail,
@@ -74,7 +74,7 @@ pub(in crate::api) async fn embeddings(State(api): State<Api>, body: Body) -> Re
 
 async fn embed_or_error(api: &Api, body: Body) -> Result<Response, Error> {
     let started = Instant::now();
-    let bytes = body::read(body, api.max_body()).await?;
+    let bytes = ollama::read(api, body).await?;
     let request: EmbedRequest<'_> = lenient::decode(&bytes)?;
     if request.model.is_empty() {
         return Err(Error::new(StatusCode::NOT_FOUND, "model '' not found"));
@@ -97,7 +97,7 @@ async fn embed_or_error(api: &Api, body: Body) -> Result<Response, Error> {
 }
 
 async fn embeddings_or_error(api: &Api, body: Body) -> Result<Response, Error> {
-    let bytes = body::read(body, api.max_body()).await?;
+    let bytes = ollama::read(api, body).await?;
     let request: EmbeddingsRequest<'_> = lenient::decode(&bytes)?;
     if request.model.is_empty() {
         return Err(Error::bad_request("model is required"));

@@ -10,6 +10,7 @@
 
 mod auto;
 mod guess;
+pub mod recommend;
 
 use std::cmp::Reverse;
 
