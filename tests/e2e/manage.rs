@@ -122,3 +122,22 @@ async fn a_slash_too_many_is_redirected() {
         assert_eq!(host.request("GET", path, &[], "").await.status, 404, "{path}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_that_the_documents_tell_of_is_there() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/OLLAMA.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let host = Setup::new().start().await;
+    let mut routes = 0;
+    for row in text.lines() {
+        let [_, method, path, ..] = row.split('|').map(str::trim).collect::<Vec<_>>()[..] else { continue };
+        if !["DELETE", "GET", "HEAD", "POST"].contains(&method) {
+            continue;
+        }
+        let path = path.trim_matches('`').replace(":digest", &format!("sha256:{}", "0".repeat(64)));
+        let answer = host.request(method, &path, &[], "{}").await;
+        assert!(answer.status != 405 && answer.text != "404 page not found", "{method} {path}: {answer:?}");
+        routes += 1;
+    }
+    assert_eq!(routes, 23);
+}

@@ -1,21 +1,11 @@
 //! Ollama's requests, turned into the neutral chat request.
 //!
 //! Pure, and the only place that knows both spellings. What a client asks for
-//! either has a form upstream, or is refused in Ollama's words, or stands in
-//! the table below. Knows no model and no catalogue: whether a model can do
-//! what is asked is found out later. Messages are in `messages`, the ids of
-//! tool calls in `pairing`, pictures in `images`.
-//!
-//! | accepted without effect | why |
-//! |---|---|
-//! | `num_ctx`, `num_keep`, `repeat_last_n`, `typical_p`, `draft_num_predict` | no counterpart upstream |
-//! | `num_batch`, `num_gpu`, `main_gpu`, `num_thread`, `use_mmap` and older ones | about the machine of the model |
-//! | `mirostat*`, `tfs_z`, `penalize_newline` and unknown options | Ollama ignores them too |
-//! | negative `seed`, `num_predict` of 0 and less | say what is so without them |
-//! | `keep_alive` | models stay; but 0 without a prompt is answered as an unload |
-//! | `shift`, `_debug_render_only` | about Ollama's own runner |
-//! | `context` | holds tokens of a local model; never handed out by us |
-//! | `raw` alone | the upstream applies the model's template; the prompt goes as it is |
+//! either has a form upstream, or is refused in Ollama's words, or has none: the
+//! tables of `host/OLLAMA.md` tell which, and change with this file. Knows no
+//! model and no catalogue: whether a model can do what is asked is found out
+//! later. Messages are in `messages`, the ids of tool calls in `pairing`,
+//! pictures in `images`.
 
 mod images;
 mod messages;
