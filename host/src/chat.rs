@@ -8,6 +8,7 @@
 pub mod chunk;
 pub mod fold;
 mod peek;
+pub mod stops;
 pub mod tools;
 
 use serde::{Deserialize, Serialize};

@@ -183,9 +183,9 @@ impl Call {
                 self.check(api, &model)?;
                 self.idle(api, &model, Idle::Load)
             }
-            Asked::Answer(request) => {
+            Asked::Answer(request, stops) => {
                 self.check(api, &model)?;
-                self.tell(api, model, request).await
+                self.tell(api, &Asker { model, stops }, request).await
             }
         }
     }
@@ -211,39 +211,45 @@ impl Call {
         Ok(json_response(stream::idle(self.kind, model, why, self.timestamp)))
     }
 
-    async fn tell(self, api: &Api, model: String, mut request: Request) -> Result<Response, Error> {
+    async fn tell(self, api: &Api, asker: &Asker, mut request: Request) -> Result<Response, Error> {
         request.whole_calls = true;
         let (streaming, prompt_tokens) = (request.streaming, request.needs.input_tokens);
         let answered = api.answer(request).await?;
+        let served_by = answered.model.clone();
         let reply = Reply {
             kind: self.kind,
-            model: &model,
-            served_by: &answered.model,
+            model: &asker.model,
+            served_by: &served_by,
             started: self.timestamp,
             prompt_tokens,
+            stops: &asker.stops,
         };
         if streaming {
-            let lines = Lines { encoder: Encoder::new(&reply), started: self.started, calls_told: false };
+            let lines = Lines { encoder: Encoder::new(&reply), started: self.started, told: Told::Pieces };
             return Ok(streamed(api, answered, lines));
         }
-        self.whole(answered, &model, prompt_tokens).await
+        self.whole(answered, &reply).await
     }
 
-    async fn whole(self, mut answered: Answered, model: &str, prompt_tokens: u32) -> Result<Response, Error> {
+    async fn whole(self, mut answered: Answered, reply: &Reply<'_>) -> Result<Response, Error> {
         let mut chunks = Vec::new();
         while let Some(chunk) = answered.reply.next().await {
             // Everything was held until the end, so nothing can fail any more.
             chunks.push(chunk.map_err(|failure| Error::new(StatusCode::BAD_GATEWAY, failure.message))?);
         }
-        let reply =
-            Reply { kind: self.kind, model, served_by: &answered.model, started: self.timestamp, prompt_tokens };
         let (first_token, elapsed) = (answered.reply.first_token(), self.started.elapsed());
-        let whole = stream::whole::whole(&reply, &chunks, first_token, elapsed)
+        let whole = stream::whole::whole(reply, &chunks, first_token, elapsed)
             .map_err(|bad| Error::new(StatusCode::BAD_GATEWAY, bad.to_string()))?;
         let mut response = json_response(whole);
         trail::mark(response.headers_mut(), &answered);
         Ok(response)
     }
+}
+
+/// What the client called the model, and where it wants its answer to end.
+struct Asker {
+    model: String,
+    stops: Vec<String>,
 }
 
 fn streamed(api: &Api, answered: Answered, lines: Lines) -> Response {
@@ -262,7 +268,17 @@ fn json_response(body: Bytes) -> Response {
 struct Lines {
     encoder: Encoder,
     started: Instant,
-    calls_told: bool,
+    told: Told,
+}
+
+/// How much of an answer has been told.
+enum Told {
+    /// Its pieces so far.
+    Pieces,
+    /// All its text.
+    Text,
+    /// All but that it is over.
+    Calls,
 }
 
 impl Lines {
@@ -277,14 +293,28 @@ impl Encode for Lines {
         self.encoder.chunk(chunk, elapsed, frame);
     }
 
+    fn is_over(&self) -> bool {
+        self.encoder.is_over()
+    }
+
     fn end(&mut self, frame: &mut BytesMut) -> Result<End, String> {
         let elapsed = self.elapsed();
-        if !std::mem::replace(&mut self.calls_told, true) {
-            self.encoder.calls(elapsed, frame).map_err(|bad| bad.to_string())?;
-            return Ok(End::More);
+        match self.told {
+            Told::Pieces => {
+                self.encoder.rest(elapsed, frame);
+                self.told = Told::Text;
+                Ok(End::More)
+            }
+            Told::Text => {
+                self.encoder.calls(elapsed, frame).map_err(|bad| bad.to_string())?;
+                self.told = Told::Calls;
+                Ok(End::More)
+            }
+            Told::Calls => {
+                self.encoder.finish(elapsed, frame);
+                Ok(End::Last)
+            }
         }
-        self.encoder.finish(elapsed, frame);
-        Ok(End::Last)
     }
 
     fn error(&mut self, message: &str, frame: &mut BytesMut) {

@@ -34,8 +34,8 @@ pub enum Asked {
     Load,
     /// To unload the model: nothing is to be done.
     Unload,
-    /// An answer.
-    Answer(Request),
+    /// An answer, which is to end at one of these texts.
+    Answer(Request, Vec<String>),
 }
 
 /// Returns what a call of `/api/chat` asks for; streaming unless it says no.
@@ -60,8 +60,7 @@ pub fn chat_request(request: &ChatRequest<'_>) -> Result<Asked, Refused> {
     {
         fields.set("tools", tools);
     }
-    settings.write(&mut fields);
-    answer(&request.model, request.stream, request.think, fields)
+    settings.answer(&request.model, request.stream, fields)
 }
 
 /// Returns what a call of `/api/generate` asks for; streaming unless it says no.
@@ -96,19 +95,7 @@ pub fn generate_request(request: &GenerateRequest<'_>) -> Result<Asked, Refused>
     let conversation = if request.system.is_empty() { vec![prompt] } else { vec![system, prompt] };
     let mut fields = Fields::default();
     fields.set("messages", &messages::outgoing(&conversation)?);
-    settings.write(&mut fields);
-    answer(&request.model, request.stream, request.think, fields)
-}
-
-fn answer(model: &str, stream: Option<bool>, think: Option<Think>, fields: Fields) -> Result<Asked, Refused> {
-    let mut request = Request::new(model.to_owned(), stream.unwrap_or(true), fields)
-        .map_err(|unreadable| Refused(unreadable.to_string()))?;
-    // Ollama refuses a model that cannot think where thinking is asked for;
-    // here one that can stands in, as with tools.
-    if matches!(think, Some(Think::On | Think::Level(_))) {
-        request.needs.capabilities |= Capabilities::REASONING;
-    }
-    Ok(Asked::Answer(request))
+    settings.answer(&request.model, request.stream, fields)
 }
 
 fn loading(keep_alive: Option<KeepAlive>) -> Asked {
@@ -146,6 +133,19 @@ struct Settings<'a> {
 }
 
 impl Settings<'_> {
+    /// Returns the request for an answer to what is in `fields` already.
+    fn answer(&self, model: &str, stream: Option<bool>, mut fields: Fields) -> Result<Asked, Refused> {
+        self.write(&mut fields);
+        let mut request = Request::new(model.to_owned(), stream.unwrap_or(true), fields)
+            .map_err(|unreadable| Refused(unreadable.to_string()))?;
+        // Ollama refuses a model that cannot think where thinking is asked for;
+        // here one that can stands in, as with tools.
+        if matches!(self.think, Some(Think::On | Think::Level(_))) {
+            request.needs.capabilities |= Capabilities::REASONING;
+        }
+        Ok(Asked::Answer(request, self.options.stop.clone()))
+    }
+
     fn write(&self, fields: &mut Fields) {
         match self.format {
             Format::Free => {}
@@ -179,6 +179,9 @@ impl Settings<'_> {
     }
 }
 
+/// The most texts that the upstream takes as `stop`.
+const MAX_STOPS: usize = 4;
+
 fn write_options(options: &Options, fields: &mut Fields) {
     let numbers = [
         ("temperature", options.temperature),
@@ -204,8 +207,10 @@ fn write_options(options: &Options, fields: &mut Fields) {
             fields.set(name, &value);
         }
     }
-    if !options.stop.is_empty() {
-        fields.set("stop", &options.stop);
+    // Further ones are looked for here, and so are these, in case a model does not.
+    let stops = options.stop.get(..MAX_STOPS).unwrap_or(&options.stop);
+    if !stops.is_empty() {
+        fields.set("stop", stops);
     }
 }
 
