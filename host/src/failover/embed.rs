@@ -123,7 +123,7 @@ impl Failover {
         }
         let number = self.find_embedder(&request.model, &generation)?;
         let Some(model) = generation.catalog.model(number) else { return Err(Error::Unknown(request.model)) };
-        let query = self.embedding_query(number, request.input_tokens);
+        let query = query(number, request.input_tokens);
         if is_free(&generation, number)
             && let Some(block) = self.ledger.account(query.now_ms)
         {
@@ -166,20 +166,6 @@ impl Failover {
         }
     }
 
-    fn embedding_query(&self, number: u32, input_tokens: u32) -> Query {
-        Query {
-            target: Target::Model(number),
-            needs: Needs { capabilities: Capabilities::EMBEDDINGS, input_tokens, ..Needs::default() },
-            wishes: Capabilities::empty(),
-            streaming: false,
-            limit: 1,
-            quota_left: None,
-            now_ms: now_ms(),
-            seed: fastrand::u64(..),
-            explain: false,
-        }
-    }
-
     /// Returns how long to wait before the same model is asked once more; `None`
     /// if that would not help.
     fn again(&self, failure: &Failure, calls: usize, deadline: Instant) -> Option<Duration> {
@@ -193,6 +179,20 @@ impl Failover {
             Then::Next | Then::NextLarger | Then::NextOnce | Then::Stop => return None,
         };
         (calls < MAX_CALLS && Instant::now() + wait < deadline).then_some(wait)
+    }
+}
+
+fn query(number: u32, input_tokens: u32) -> Query {
+    Query {
+        target: Target::Model(number),
+        needs: Needs { capabilities: Capabilities::EMBEDDINGS, input_tokens, ..Needs::default() },
+        wishes: Capabilities::empty(),
+        streaming: false,
+        limit: 1,
+        quota_left: None,
+        now_ms: now_ms(),
+        seed: fastrand::u64(..),
+        explain: false,
     }
 }
 

@@ -8,7 +8,7 @@
 //! Outside facts: `EmbedHandler` and `EmbeddingsHandler` in `server/routes.go` of
 //! github.com/ollama/ollama, August 2026.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Json,
@@ -81,11 +81,11 @@ async fn embed_or_error(api: &Api, body: Body) -> Result<Response, Error> {
     }
     let dimensions = usize::try_from(request.dimensions).ok().filter(|dimensions| *dimensions > 0);
     let truncate = request.truncate.unwrap_or(true);
-    let texts = Texts { model: &request.model, texts: request.input.0, dimensions, truncate };
-    let Some(embedded) = texts.embed(api).await? else {
+    let wanted = Wanted { model: &request.model, texts: request.input.0, dimensions, truncate };
+    let Some(embedded) = wanted.embed(api).await? else {
         return Ok(Json(Embed { model: &request.model, ..Embed::default() }).into_response());
     };
-    let vectors = texts.vectors(&embedded)?;
+    let vectors = wanted.vectors(&embedded)?;
     let answer = Embed {
         model: &request.model,
         embeddings: vectors.into_iter().map(|vector| unit(vector, dimensions)).collect(),
@@ -103,11 +103,11 @@ async fn embeddings_or_error(api: &Api, body: Body) -> Result<Response, Error> {
         return Err(Error::bad_request("model is required"));
     }
     let texts = if request.prompt.is_empty() { Vec::new() } else { vec![request.prompt.into_owned()] };
-    let texts = Texts { model: &request.model, texts, dimensions: None, truncate: true };
-    let Some(embedded) = texts.embed(api).await? else {
+    let wanted = Wanted { model: &request.model, texts, dimensions: None, truncate: true };
+    let Some(embedded) = wanted.embed(api).await? else {
         return Ok(Json(Embedding::default()).into_response());
     };
-    let embedding = texts.vectors(&embedded)?.into_iter().next().unwrap_or_default();
+    let embedding = wanted.vectors(&embedded)?.into_iter().next().unwrap_or_default();
     Ok(marked(Json(Embedding { embedding }).into_response(), &embedded))
 }
 
@@ -117,14 +117,14 @@ fn marked(mut response: Response, embedded: &Embedded) -> Response {
 }
 
 /// What is to be turned into vectors.
-struct Texts<'a> {
+struct Wanted<'a> {
     model: &'a str,
     texts: Vec<String>,
     dimensions: Option<usize>,
     truncate: bool,
 }
 
-impl Texts<'_> {
+impl Wanted<'_> {
     /// Asks the model; `None` if there is no text, which only loads it.
     ///
     /// Texts that turn out to be too long are cut and asked for again, if the
@@ -142,7 +142,7 @@ impl Texts<'_> {
             if longest != usize::MAX && !self.may_cut_to(longest) {
                 continue;
             }
-            match api.failover().embed(self.request(longest), std::sync::Arc::clone(&generation)).await {
+            match api.failover().embed(self.request(longest), Arc::clone(&generation)).await {
                 Ok(mut embedded) => {
                     earlier.append(&mut embedded.tried);
                     return Ok(Some(Embedded { tried: earlier, ..embedded }));
@@ -225,11 +225,11 @@ mod tests {
 
     #[test]
     fn texts_are_cut_between_characters() {
-        let texts = Texts { model: "m", texts: vec!["a\u{e4}b".to_owned()], dimensions: None, truncate: true };
-        let sent = |longest| texts.request(longest).fields.get("input").map(|input| input.get().to_owned());
+        let wanted = Wanted { model: "m", texts: vec!["a\u{e4}b".to_owned()], dimensions: None, truncate: true };
+        let sent = |longest| wanted.request(longest).fields.get("input").map(|input| input.get().to_owned());
         assert_eq!(sent(2).as_deref(), Some(r#"["a"]"#));
         assert_eq!(sent(3).as_deref(), Some("[\"a\u{e4}\"]"));
         assert_eq!(sent(usize::MAX).as_deref(), Some("[\"a\u{e4}b\"]"));
-        assert_eq!((texts.may_cut_to(3), texts.may_cut_to(4), texts.may_cut_to(0)), (true, false, false));
+        assert_eq!((wanted.may_cut_to(3), wanted.may_cut_to(4), wanted.may_cut_to(0)), (true, false, false));
     }
 }
