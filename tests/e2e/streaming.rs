@@ -190,15 +190,19 @@ async fn reasoning_counts_as_first_words_and_so_do_calls_where_they_come_in_piec
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_with_arguments_that_are_no_json_is_never_handed_on_as_finished() {
-    let broken = || {
-        let fragment =
-            json!({"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": "{\"x"}});
-        Reply::stream([Step::tool(&fragment), Step::finish("tool_calls"), Step::Done])
-    };
+async fn a_call_that_no_client_can_carry_out_is_never_handed_on_as_finished() {
+    for (name, arguments) in [(Some("f"), "{\"x"), (Some("f"), "[1]"), (Some("f"), "17"), (None, "{}")] {
+        check_call(
+            &json!({"index": 0, "id": "c", "type": "function", "function": {"name": name, "arguments": arguments}}),
+        )
+        .await;
+    }
+}
+
+async fn check_call(fragment: &Value) {
     for form in FORMS {
         let host = Setup::new().models(&[BREAKING, GOOD]).start().await;
-        host.sandbox.script(BREAKING, [broken()]);
+        host.sandbox.script(BREAKING, [Reply::stream([Step::tool(fragment), Step::finish("tool_calls"), Step::Done])]);
         let answer = host.ask(form, "breaking:free").await;
         if form.streaming && form.is_openai() {
             assert!(!answer.complete && form.late_error(&answer).is_some(), "{}", answer.text);

@@ -58,12 +58,11 @@ impl ToolCalls {
         self.calls.is_empty()
     }
 
-    /// Returns the name of the first call whose arguments are no JSON so far.
-    pub fn unreadable(&self) -> Option<&str> {
-        let is_readable = |arguments: &str| {
-            arguments.trim().is_empty() || serde_json::from_str::<serde::de::IgnoredAny>(arguments).is_ok()
-        };
-        self.calls.iter().find(|(_, call)| !is_readable(&call.arguments)).map(|(_, call)| call.name.as_str())
+    /// Returns the first call that no client can carry out as it is so far: one
+    /// without a name, or whose arguments are no JSON object.
+    pub fn unreadable(&self) -> Option<&ToolCall> {
+        let mut calls = self.calls.iter().map(|(_, call)| call);
+        calls.find(|call| call.name.is_empty() || !is_object(&call.arguments))
     }
 
     /// Returns the complete calls, in the order of their indices.
@@ -90,6 +89,13 @@ impl ToolCalls {
         self.calls.push((index.unwrap_or(next), call));
         self.calls.len() - 1
     }
+}
+
+/// Tells whether arguments are an object; none at all are an empty one.
+fn is_object(arguments: &str) -> bool {
+    let arguments = arguments.trim();
+    let is_json = || serde_json::from_str::<serde::de::IgnoredAny>(arguments).is_ok();
+    arguments.is_empty() || (arguments.starts_with('{') && is_json())
 }
 
 #[cfg(test)]

@@ -206,8 +206,11 @@ impl Reply {
         if reason == Some(FinishReason::Length) {
             return None;
         }
-        let name = self.calls.unreadable()?;
-        let message = format!("the arguments of the call of `{name}` are no JSON");
+        let call = self.calls.unreadable()?;
+        let message = match call.name.as_str() {
+            "" => "a call of a tool has no name".to_owned(),
+            name => format!("the arguments of the call of `{name}` are no JSON object"),
+        };
         Some(Failure::new(FailureKind::BadAnswer, message))
     }
 
