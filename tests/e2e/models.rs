@@ -61,6 +61,8 @@ async fn only_free_models_are_listed_best_first_and_those_that_embed_last() {
         "juniper/rowan-24b:free",
         "quillon/nib-1b:free",
         "dovetail/joiner-8b-short:free",
+        "thistle/brittle-2b:free",
+        "thistle/prim-2b:free",
         "openrouter/free",
         "fathom/sounding-embed-1:free",
     ];
@@ -90,7 +92,7 @@ async fn tags_lead_with_auto_and_name_each_model_once() {
     let count = listed.len();
     listed.sort();
     listed.dedup();
-    assert_eq!((count, listed.len()), (19, 19));
+    assert_eq!((count, listed.len()), (21, 21));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -189,6 +189,7 @@ fn greet(port: u16, sandbox: &Sandbox) -> io::Result<()> {
     ollama-router status{status_flag}
 
   About one call in six fails on purpose: look at the header X-Router-Attempts (curl -i).
+  brittle-2b:free breaks off each of its streams, prim-2b:free refuses each request.
   Stop with Ctrl-C.
 ",
         upstream = sandbox.base_url(),

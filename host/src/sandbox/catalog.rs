@@ -22,6 +22,12 @@ pub const FREE_ROUTER: &str = "openrouter/free";
 /// The free model that the demo refuses to plain API clients.
 pub const GATED_MODEL: &str = "larkspur/harness-48b:free";
 
+/// The free model that breaks off in the middle of each answer of the demo.
+pub const BRITTLE_MODEL: &str = "thistle/brittle-2b:free";
+
+/// The free model whose moderation refuses each request of the demo.
+pub const MODERATED_MODEL: &str = "thistle/prim-2b:free";
+
 const DAY: Duration = Duration::from_hours(24);
 
 /// Returns the body of `/models` with the built-in models.

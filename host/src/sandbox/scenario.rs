@@ -7,8 +7,8 @@
 
 use serde_json::Value;
 
-use crate::sandbox::catalog;
 use crate::sandbox::reply::Reply;
+use crate::sandbox::{answer, catalog};
 
 /// The chance of a demo and the ids of answers, when no seed is given.
 const DEFAULT_SEED: u64 = 20_260_822;
@@ -54,9 +54,17 @@ impl Scenario {
     }
 
     /// Returns the scenario of the demo: a plausible pace, one failure in six.
+    ///
+    /// Three models fail each time, each in a way of its own, for those who want
+    /// to see what their client makes of it.
     pub fn demo() -> Self {
-        let gated = (catalog::GATED_MODEL.to_owned(), Reply::harness_gate());
-        Self { manner: Manner::Demo, remembered_max: DEMO_REMEMBERED_MAX, always: vec![gated], ..Self::quiet() }
+        let always = [
+            (catalog::GATED_MODEL, Reply::harness_gate()),
+            (catalog::BRITTLE_MODEL, answer::broken_off()),
+            (catalog::MODERATED_MODEL, Reply::moderated()),
+        ];
+        let always = always.map(|(model, reply)| (model.to_owned(), reply)).to_vec();
+        Self { manner: Manner::Demo, remembered_max: DEMO_REMEMBERED_MAX, always, ..Self::quiet() }
     }
 
     /// Serves `catalog`, a whole `/models` body, in place of the built-in one,

@@ -5,6 +5,7 @@
 //! which. A new case is a new entry. The columns are in `catalog/entry.rs`.
 
 use crate::sandbox::catalog::entry::{BASE, Ends, Entry, FULL, Reasoning, TOOLS, TOOLS_WITHOUT_CHOICE};
+use crate::sandbox::catalog::{BRITTLE_MODEL, MODERATED_MODEL};
 
 /// The models that chat for free, newest first.
 pub(super) const FREE_CHAT: &[Entry] = &[
@@ -166,4 +167,22 @@ pub(super) const FREE_CHAT: &[Entry] = &[
         ..BASE
     },
     Entry { id: "quillon/nib-1b:free", summary: "Has no display name.", created: 1, context: 16_384, ..BASE },
+    // The least context of all, so that no request comes to these two by itself.
+    Entry {
+        id: BRITTLE_MODEL,
+        name: "Thistle: Brittle 2B (free)",
+        summary: "Breaks off in the middle of its words, in the demo each time.",
+        context: 2_048,
+        answer_max: Some(1_024),
+        ..BASE
+    },
+    Entry {
+        id: MODERATED_MODEL,
+        name: "Thistle: Prim 2B (free)",
+        summary: "Its provider moderates what is asked, and in the demo refuses it all.",
+        context: 2_048,
+        answer_max: Some(1_024),
+        is_moderated: true,
+        ..BASE
+    },
 ];

@@ -177,7 +177,7 @@ async fn the_listing_has_the_real_shape_and_every_awkward_case() {
     assert_eq!(listed["total_count"], models.len());
     assert!(models.len() >= 32, "{}", models.len());
     assert_eq!(catalog::models(&all).len(), models.len() + 1);
-    assert_eq!(models.iter().filter(|model| catalog::is_free_chat(model)).count(), 17);
+    assert_eq!(models.iter().filter(|model| catalog::is_free_chat(model)).count(), 19);
     let facts = |id: &str, pointer: &str| {
         let model = catalog::find(&listed, id).unwrap();
         model.pointer(pointer).unwrap_or(&Value::Null).clone()

@@ -5,8 +5,10 @@
 
 use serde_json::{Value, json};
 
-use super::{MODEL, asking, open_chat, quiet, streamed, whole};
+use super::{MODEL, asking, chat, open_chat, quiet, streamed, whole};
 use crate::sandbox::reply::Reply;
+use crate::sandbox::scenario::Scenario;
+use crate::sandbox::{Sandbox, catalog};
 
 const LOST: &str = "Network connection lost.";
 
@@ -208,4 +210,24 @@ async fn a_reply_that_is_no_response_says_so() {
     let mut connection = open_chat(&sandbox, &asking(MODEL, true));
     connection.read_headers();
     assert_eq!(connection.answer.status, 500);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_has_a_model_for_an_error_before_the_words_and_one_for_after() {
+    let sandbox = Sandbox::start(Scenario::demo()).await.unwrap();
+    for stream in [false, true] {
+        let refused = chat(&sandbox, &asking(catalog::MODERATED_MODEL, stream));
+        assert_eq!((refused.status, &refused.json()["error"]["metadata"]["reasons"]), (403, &json!(["violence"])));
+    }
+    let broken = chat(&sandbox, &asking(catalog::BRITTLE_MODEL, true));
+    let words = "This answer is simulated, and it breaks off in the middle of its";
+    assert_eq!((broken.status, &*broken.content(), broken.has_done()), (200, words, false));
+    let end = json!({"choices": [], "error": {
+        "code": 502,
+        "message": "Upstream provider disconnected",
+        "metadata": {"error_type": "provider_unavailable"},
+    }});
+    assert_eq!(broken.events().last(), Some(&end));
+    let whole = chat(&sandbox, &asking(catalog::BRITTLE_MODEL, false));
+    assert_eq!((whole.status, &whole.json()["choices"][0]["error"]["code"]), (200, &json!(502)));
 }
