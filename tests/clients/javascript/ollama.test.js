@@ -1,27 +1,40 @@
-// ollama-js against the router: lists, answers, streams, tools, errors.
+// ollama-js against the router: lists, answers, streams, tools, vectors, errors.
+//
+// It has a call for everything the router serves, and leaves nothing out here.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Ollama } from "ollama";
 
-const LARGE = "lumen-4-large:free";
-const HELLO = [{ role: "user", content: "Hello!" }];
-const PARAMETERS = {
-  type: "object",
-  properties: { city: { type: "string" } },
-  required: ["city"],
-};
-const WEATHER = {
-  type: "function",
-  function: { name: "get_weather", description: "Tells the weather of a city.", parameters: PARAMETERS },
-};
-const client = new Ollama({ host: process.env.ROUTER_URL });
+import {
+  ARGUMENTS,
+  BREAK,
+  BRITTLE,
+  BROKEN,
+  DIMENSIONS,
+  EMBEDDING,
+  HELLO,
+  LARGE,
+  PARAMETERS,
+  PICTURE,
+  PRIM,
+  QUESTION,
+  REFUSAL,
+  SEEN,
+  THOUGHT,
+  UNKNOWN,
+  UNKNOWN_EMBEDDING,
+  URL,
+  WEATHER,
+  gather,
+  isNear,
+  isVector,
+  reports,
+  says,
+} from "./simulated.js";
 
-function says(content, words) {
-  assert.match(content, /^This answer is simulated: no model was asked\. .* fail over in the same way\.$/s);
-  assert.ok(content.includes(`You asked: “${words}”`), content);
-}
+const client = new Ollama({ host: URL });
 
 async function all(answer) {
   const pieces = [];
@@ -36,7 +49,7 @@ test("every listed model can be shown", async () => {
   for (const model of models) {
     const shown = await client.show({ model: model.name });
     assert.deepEqual(shown.details, model.details);
-    assert.ok(shown.capabilities.includes("completion"));
+    assert.equal(shown.capabilities.includes("completion"), !shown.capabilities.includes("embedding"));
   }
 });
 
@@ -57,19 +70,30 @@ test("a streamed chat is the same in pieces, and ends", async () => {
 });
 
 test("a tool is called and its result is used", async () => {
-  const messages = [{ role: "user", content: "What is the weather in Paris?" }];
+  const messages = [{ role: "user", content: QUESTION }];
   const called = await client.chat({ model: "auto", messages, tools: [WEATHER] });
   const calls = called.message.tool_calls.map((call) => [call.function.name, call.function.arguments]);
-  assert.deepEqual(calls, [["get_weather", { city: "Paris" }]]);
+  assert.deepEqual(calls, [["get_weather", ARGUMENTS]]);
   messages.push(called.message, { role: "tool", tool_name: "get_weather", content: "22 degrees" });
   const told = await client.chat({ model: "auto", messages, tools: [WEATHER] });
-  assert.ok(told.message.content.startsWith("The tool answered: 22 degrees\n\n"), told.message.content);
+  reports(told.message.content, "22 degrees");
 });
 
 test("an answer keeps to a schema", async () => {
-  const messages = [{ role: "user", content: "What is the weather in Paris?" }];
+  const messages = [{ role: "user", content: QUESTION }];
   const answer = await client.chat({ model: "auto", messages, format: PARAMETERS });
-  assert.deepEqual(JSON.parse(answer.message.content), { city: "Paris" });
+  assert.deepEqual(JSON.parse(answer.message.content), ARGUMENTS);
+});
+
+test("a model thinks when asked to", async () => {
+  const answer = await client.chat({ model: LARGE, messages: HELLO, think: true });
+  says(answer.message.content, "Hello!");
+  assert.equal(answer.message.thinking, THOUGHT);
+});
+
+test("a picture goes to a model that sees", async () => {
+  const messages = [{ role: "user", content: SEEN, images: [PICTURE] }];
+  says((await client.chat({ model: "auto", messages })).message.content, SEEN);
 });
 
 test("a prompt is completed whole and in pieces", async () => {
@@ -97,9 +121,48 @@ test("a pull of what is served succeeds", async () => {
 });
 
 test("an unknown model is not found", async () => {
-  const notFound = { name: "ResponseError", status_code: 404, message: "model 'no-such-model' not found" };
+  const notFound = { name: "ResponseError", status_code: 404, message: UNKNOWN };
   for (const stream of [false, true]) {
     await assert.rejects(client.chat({ model: "no-such-model", messages: HELLO, stream }), notFound);
   }
   await assert.rejects(client.show({ model: "no-such-model" }), notFound);
+});
+
+test("texts become vectors in their order", async () => {
+  const answer = await client.embed({ model: EMBEDDING, input: ["One", "Two", "One"] });
+  const [one, two, again] = answer.embeddings;
+  assert.deepEqual([answer.model, answer.embeddings.length], [EMBEDDING, 3]);
+  isVector(one);
+  assert.deepEqual([isNear(one, again), isNear(one, two)], [true, false]);
+  const short = await client.embed({ model: EMBEDDING, input: "One", dimensions: 64 });
+  isVector(short.embeddings[0], 64);
+});
+
+test("the older call gives one vector", async () => {
+  const { embedding } = await client.embeddings({ model: EMBEDDING, prompt: "One" });
+  assert.equal(embedding.length, DIMENSIONS);
+});
+
+test("an unknown model gives no vectors", async () => {
+  const notFound = { name: "ResponseError", status_code: 404, message: UNKNOWN_EMBEDDING };
+  await assert.rejects(client.embed({ model: "no-such-model", input: "One" }), notFound);
+});
+
+test("an error before the first word has its status", async () => {
+  const refused = { name: "ResponseError", status_code: 403, message: REFUSAL };
+  for (const stream of [false, true]) {
+    await assert.rejects(client.chat({ model: PRIM, messages: HELLO, stream }), refused);
+  }
+});
+
+test("an error after the first words is told in full", async () => {
+  const { pieces, error } = await gather(await client.chat({ model: BRITTLE, messages: HELLO, stream: true }));
+  assert.deepEqual([pieces.map((piece) => piece.message.content).join(""), error?.message], [BROKEN, BREAK]);
+  assert.ok(pieces.every((piece) => piece.done === false));
+});
+
+test("a whole answer that would break off comes from another model", async () => {
+  const answer = await client.chat({ model: BRITTLE, messages: HELLO });
+  assert.deepEqual([answer.model, answer.done_reason], [BRITTLE, "stop"]);
+  says(answer.message.content, "Hello!");
 });

@@ -1,4 +1,7 @@
-"""ollama-python against the router: lists, answers, streams, tools, errors."""
+"""ollama-python against the router: lists, answers, streams, tools, vectors, errors.
+
+It has a call for everything the router serves, and leaves nothing out here.
+"""
 
 import asyncio
 import datetime
@@ -6,13 +9,31 @@ import json
 
 import ollama
 import pytest
-from simulated import ANSWER, ARGUMENTS, LARGE, QUESTION, RESULT, URL, WEATHER, says
-
-# A red dot: the smallest picture that every reader of PNG takes.
-PICTURE = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108020000009077"
-    "53de0000000c4944415478da63f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
+from simulated import (
+    ANSWER,
+    ARGUMENTS,
+    BREAK,
+    BRITTLE,
+    BROKEN,
+    DIMENSIONS,
+    EMBEDDING,
+    LARGE,
+    PICTURE,
+    PRIM,
+    QUESTION,
+    REFUSAL,
+    RESULT,
+    SEEN,
+    THOUGHT,
+    UNKNOWN,
+    UNKNOWN_EMBEDDING,
+    URL,
+    WEATHER,
+    is_near,
+    is_vector,
+    says,
 )
+
 HELLO = [{"role": "user", "content": "Hello!"}]
 DURATIONS = ["total_duration", "load_duration", "prompt_eval_duration", "eval_duration"]
 COUNTS = ["prompt_eval_count", "eval_count"]
@@ -40,9 +61,10 @@ def test_every_listed_model_is_whole_and_can_be_shown():
         shown = client.show(model.model)
         contexts = [key for key in shown.modelinfo if "context_length" in key]
         assert contexts == [f"{shown.modelinfo['general.architecture']}.context_length"]
-        assert ("tools" in shown.capabilities) == (".Tools" in shown.template)
-        assert "completion" in shown.capabilities
+        assert ("tools" in shown.capabilities) == (".Tools" in (shown.template or ""))
+        assert ("completion" in shown.capabilities) != (shown.capabilities == ["embedding"])
         assert shown.details == model.details
+    assert client.show(EMBEDDING).capabilities == ["embedding"]
 
 
 def test_a_model_that_answered_is_listed_as_running():
@@ -80,7 +102,7 @@ def test_a_model_thinks_when_asked_to():
     answer = client.chat(LARGE, HELLO, think=True)
     assert says(answer.message.content, "Hello!")
     # Another model may have taken over, but only one that can think.
-    assert answer.message.thinking == "This is simulated reasoning: I read the question, then I answer it. "
+    assert answer.message.thinking == THOUGHT
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -125,8 +147,8 @@ def test_an_answer_keeps_to_a_schema():
 
 
 def test_a_picture_goes_to_a_model_that_sees():
-    question = {"role": "user", "content": "What is this?", "images": [PICTURE]}
-    assert says(client.chat("auto", [question]).message.content, "What is this?")
+    question = {"role": "user", "content": SEEN, "images": [PICTURE]}
+    assert says(client.chat("auto", [question]).message.content, SEEN)
 
 
 def test_an_answer_is_cut_at_the_limit():
@@ -169,13 +191,13 @@ def test_several_clients_are_served_at_once():
 def test_an_unknown_model_is_not_found(stream):
     with pytest.raises(ollama.ResponseError) as error:
         list(client.chat("no-such-model", HELLO, stream=stream))
-    assert (error.value.status_code, error.value.error) == (404, "model 'no-such-model' not found")
+    assert (error.value.status_code, error.value.error) == (404, UNKNOWN)
 
 
 def test_an_unknown_model_cannot_be_shown():
     with pytest.raises(ollama.ResponseError) as error:
         client.show("no-such-model")
-    assert (error.value.status_code, error.value.error) == (404, "model 'no-such-model' not found")
+    assert (error.value.status_code, error.value.error) == (404, UNKNOWN)
 
 
 def test_a_name_of_two_models_is_refused_with_both():
@@ -210,3 +232,61 @@ def test_what_cannot_be_meant_is_a_client_error():
     with pytest.raises(ollama.ResponseError) as error:
         client.chat(LARGE, HELLO, options={"num_predict": "many"})
     assert error.value.status_code == 400 and "num_predict" in error.value.error
+
+
+def test_texts_become_vectors_in_their_order():
+    answer = client.embed(EMBEDDING, ["One", "Two", "One"])
+    one, two, again = answer.embeddings
+    assert answer.model == EMBEDDING and answer.prompt_eval_count >= 1 and answer.total_duration >= 1
+    assert is_vector(one) and is_vector(two)
+    assert is_near(one, again) and not is_near(one, two)
+    [alone] = client.embed(EMBEDDING, "One").embeddings
+    assert is_near(one, alone)
+
+
+def test_a_vector_has_as_many_dimensions_as_asked_for():
+    [vector] = client.embed(EMBEDDING, "One", dimensions=64).embeddings
+    assert is_vector(vector, 64)
+
+
+def test_the_older_call_gives_one_vector():
+    assert len(client.embeddings(EMBEDDING, "One").embedding) == DIMENSIONS
+
+
+def test_a_model_that_chats_gives_no_vectors():
+    with pytest.raises(ollama.ResponseError) as error:
+        client.embed(LARGE, "One")
+    assert error.value.status_code == 400 and f'"{LARGE}" does not support embeddings' in error.value.error
+
+
+def test_an_unknown_model_gives_no_vectors():
+    with pytest.raises(ollama.ResponseError) as error:
+        client.embed("no-such-model", "One")
+    assert (error.value.status_code, error.value.error) == (404, UNKNOWN_EMBEDDING)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_error_before_the_first_word_has_its_status(stream):
+    with pytest.raises(ollama.ResponseError) as error:
+        list(client.chat(PRIM, HELLO, stream=stream))
+    assert (error.value.status_code, error.value.error) == (403, REFUSAL)
+
+
+@pytest.mark.parametrize("way", ["chat", "generate"])
+def test_an_error_after_the_first_words_is_told_in_full(way):
+    if way == "chat":
+        answer, words = client.chat(BRITTLE, HELLO, stream=True), lambda piece: piece.message.content
+    else:
+        answer, words = client.generate(BRITTLE, "Hello!", stream=True), lambda piece: piece.response
+    content = ""
+    with pytest.raises(ollama.ResponseError) as error:
+        for piece in answer:
+            assert not piece.done
+            content += words(piece)
+    assert (content, error.value.error) == (BROKEN, BREAK)
+
+
+def test_a_whole_answer_that_would_break_off_comes_from_another_model():
+    answer = client.chat(BRITTLE, HELLO)
+    assert (answer.model, answer.done_reason) == (BRITTLE, "stop")
+    assert says(answer.message.content, "Hello!") and "brittle" not in answer.message.content

@@ -1,10 +1,29 @@
-"""openai-python against the router: lists, answers, streams, tools, errors."""
+"""openai-python against the router: lists, answers, streams, tools, errors.
+
+For the routes under /v1, which the clients of Ollama's own API do not call.
+"""
 
 import json
 
 import openai
 import pytest
-from simulated import ARGUMENTS, LARGE, QUESTION, RESULT, URL, WEATHER, says
+from simulated import (
+    ARGUMENTS,
+    BREAK,
+    BRITTLE,
+    BROKEN,
+    LARGE,
+    PICTURE_URL,
+    PRIM,
+    QUESTION,
+    REFUSAL,
+    RESULT,
+    SEEN,
+    UNKNOWN,
+    URL,
+    WEATHER,
+    says,
+)
 
 # No retries of its own: a failure that reaches the client is to be seen here.
 client = openai.OpenAI(base_url=f"{URL}/v1", api_key="unused", max_retries=0)
@@ -67,6 +86,12 @@ def test_a_tool_is_called_and_its_result_is_used(stream):
     assert says(told.choices[0].message.content, "22 degrees", RESULT)
 
 
+def test_a_picture_goes_to_a_model_that_sees():
+    parts = [{"type": "text", "text": SEEN}, {"type": "image_url", "image_url": {"url": PICTURE_URL}}]
+    answer = client.chat.completions.create(model="auto", messages=[{"role": "user", "content": parts}])
+    assert says(answer.choices[0].message.content, SEEN)
+
+
 def test_an_answer_keeps_to_a_schema():
     schema = {"name": "weather", "schema": WEATHER["function"]["parameters"]}
     form = {"type": "json_schema", "json_schema": schema}
@@ -84,7 +109,7 @@ def test_an_answer_is_cut_at_the_limit():
 def test_an_unknown_model_is_not_found():
     with pytest.raises(openai.NotFoundError) as error:
         client.chat.completions.create(model="no-such-model", messages=HELLO)
-    body = {"message": "model 'no-such-model' not found", "type": "not_found_error", "param": None, "code": None}
+    body = {"message": UNKNOWN, "type": "not_found_error", "param": None, "code": None}
     assert error.value.body == body
 
 
@@ -92,3 +117,25 @@ def test_a_chat_without_messages_is_refused():
     with pytest.raises(openai.BadRequestError) as error:
         client.chat.completions.create(model="auto", messages=[])
     assert error.value.body["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_error_before_the_first_word_has_its_status(stream):
+    with pytest.raises(openai.PermissionDeniedError) as error:
+        client.chat.completions.create(model=PRIM, messages=HELLO, stream=stream)
+    assert error.value.body == {"message": REFUSAL, "type": "permission_error", "param": None, "code": "moderated"}
+
+
+def test_an_error_after_the_first_words_is_told_in_full():
+    content = ""
+    with pytest.raises(openai.APIError) as error:
+        for piece in client.chat.completions.create(model=BRITTLE, messages=HELLO, stream=True):
+            content += piece.choices[0].delta.content or ""
+    assert (content, error.value.message) == (BROKEN, BREAK)
+
+
+def test_a_whole_answer_that_would_break_off_comes_from_another_model():
+    raw = client.chat.completions.with_raw_response.create(model=BRITTLE, messages=HELLO)
+    content = raw.parse().choices[0].message.content
+    assert says(content, "Hello!") and raw.headers["x-router-model"] in content
+    assert raw.headers["x-router-trail"].startswith("thistle/brittle-2b:free")
