@@ -86,6 +86,7 @@ async fn a_whole_answer_is_one_object_with_everything() {
     assert_eq!([&answer["done"], &answer["eval_count"]], [&json!(true), &json!(3)]);
     let answer = host.ask(generate, "auto").await.json();
     assert_eq!([&answer["response"], &answer["thinking"]], [&json!("One two"), &json!("Hm. ")]);
+    assert_eq!(answer["context"], json!([]), "some client insists on the list");
     let answer = host.ask(openai, "auto").await.json();
     let choice = &answer["choices"][0];
     assert_eq!([&choice["message"]["content"], &choice["finish_reason"]], [&json!("One two"), &json!("stop")]);

@@ -98,8 +98,15 @@ impl Setup {
             overrides,
         };
         let running = Running::start(&sources).await;
-        Host { sandbox, folder: self.folder, sources, running, client: reqwest::Client::builder().build().unwrap() }
+        Host { sandbox, folder: self.folder, sources, running, client: client() }
     }
+}
+
+/// Returns an HTTP client, for tests with a router in this process and without.
+pub fn client() -> reqwest::Client {
+    // The library wants to be told of a provider; another test may have done so.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    reqwest::Client::builder().build().unwrap()
 }
 
 /// A running router.

@@ -4,8 +4,7 @@
 // are only in the body that it keeps (`responseBody`), for it looks for OpenAI's form
 // of an error; our words for an error after the first one are lost, and the cut that
 // follows them is what it tells. It takes a picture in base64 only: bytes it cannot
-// turn into that itself. Its `completion` models ask for the tokens of the prompt
-// (`context`), which the router does not have, and so cannot be used.
+// turn into that itself. Its `completion` models do not stream, with Ollama neither.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -56,6 +55,12 @@ test("a chat is answered whole", async () => {
   assert.equal(answer.finishReason, "stop");
   assert.ok(answer.usage.inputTokens > 0 && answer.usage.outputTokens > 0);
   assert.equal(answer.response.modelId, LARGE);
+});
+
+test("a prompt is completed whole", async () => {
+  const answer = await generateText({ model: ollama.completion(LARGE), prompt: "Hello!", maxRetries: 0 });
+  assert.match(answer.text, /^This answer is simulated: no model was asked\./);
+  assert.equal(answer.finishReason, "stop");
 });
 
 test("a streamed chat is the same in pieces", async () => {

@@ -159,7 +159,7 @@ impl Encoder {
 
     /// Appends the last line, with all figures and no text.
     pub fn finish(&self, elapsed: Duration, out: &mut BytesMut) {
-        self.last(&Content::default(), elapsed, out);
+        self.last(&Content::default(), b"", elapsed, out);
     }
 
     /// Notes what a piece says, and returns what it adds.
@@ -172,11 +172,12 @@ impl Encoder {
         Some(delta)
     }
 
-    fn last(&self, content: &Content<'_>, elapsed: Duration, out: &mut BytesMut) {
+    fn last(&self, content: &Content<'_>, further: &[u8], elapsed: Duration, out: &mut BytesMut) {
         self.begin(content, elapsed, out);
         out.put_slice(b",\"done\":true");
         self.figures.write(elapsed, out);
         out.put_slice(&self.remote);
+        out.put_slice(further);
         self.end(content, out);
     }
 

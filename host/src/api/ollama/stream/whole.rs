@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::{
     api::ollama::stream::{
-        Content, Encoder, Reply,
+        Content, Encoder, Kind, Reply,
         parts::{BadCall, ReadyCall, pictures, probabilities},
     },
     chat::chunk::Chunk,
@@ -34,6 +34,16 @@ pub fn whole(reply: &Reply<'_>, chunks: &[Chunk], first_token: Duration, elapsed
     let calls = ReadyCall::all(std::mem::take(&mut encoder.calls))?;
     let content = Content { text: &text, thinking: &thinking, images: &images, calls: &calls, probabilities: &tokens };
     let mut out = BytesMut::new();
-    encoder.last(&content, elapsed, &mut out);
+    encoder.last(&content, further(reply.kind), elapsed, &mut out);
     Ok(out.freeze())
+}
+
+/// Returns what only the whole answer says: that there are no tokens to go on
+/// from. The AI SDK's completion models do without an answer rather than without
+/// this list.
+fn further(kind: Kind) -> &'static [u8] {
+    match kind {
+        Kind::Chat => b"",
+        Kind::Generate => b",\"context\":[]",
+    }
 }
