@@ -49,6 +49,9 @@ pub struct Config {
 pub struct OpenRouter {
     /// The account's key; without one, models are listed but none answers.
     pub api_key: Option<Secret>,
+    /// Further keys, each used when those before it are refused.
+    #[serde(deserialize_with = "value::secrets")]
+    pub api_keys: Vec<Secret>,
     /// Where the API is: `OpenRouter`, or anything of its shape.
     pub base_url: BaseUrl,
     /// The app's own URL, sent as `HTTP-Referer` for attribution.
@@ -184,6 +187,19 @@ impl Config {
     }
 }
 
+impl OpenRouter {
+    /// Returns all keys, each once, the one to be used first in front.
+    pub fn keys(&self) -> Vec<&Secret> {
+        let mut keys: Vec<&Secret> = Vec::new();
+        for key in self.api_key.iter().chain(&self.api_keys) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        keys
+    }
+}
+
 impl Store {
     /// Returns the path within `url`, as written.
     fn path(&self) -> Option<&str> {
@@ -196,7 +212,7 @@ impl Store {
 impl Default for OpenRouter {
     fn default() -> Self {
         let base_url = BaseUrl::official();
-        Self { api_key: None, base_url, referer: None, title: None }
+        Self { api_key: None, api_keys: Vec::new(), base_url, referer: None, title: None }
     }
 }
 

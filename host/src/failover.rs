@@ -4,10 +4,14 @@
 //! commits, and tells what failed before. It sends nothing to a client and
 //! knows no protocol; what a failure means is decided in `openrouter::failure`,
 //! what follows from it in `routing`. Read `chain` for the loop, [`attempt`] for
-//! one try, [`ledger`] for what is remembered.
+//! one try, [`ledger`] for what is remembered, `budget`, `pacer` and `keys` for
+//! what the account allows.
 
 pub mod attempt;
+pub mod budget;
 mod chain;
+mod inquiry;
+pub mod keys;
 pub mod ledger;
 mod pacer;
 
@@ -20,8 +24,10 @@ use crate::{
     chat::{Request, Unreadable},
     failover::{
         attempt::{Hold, Reply},
+        budget::Block,
         chain::Chain,
-        ledger::{Block, Ledger, now_ms},
+        keys::{KeyCount, Keys},
+        ledger::{Ledger, now_ms},
         pacer::Pacer,
     },
     openrouter::{Client, request::Body},
@@ -51,6 +57,7 @@ pub struct Limits {
 /// Answers chat requests with whatever model can.
 pub struct Failover {
     client: Client,
+    keys: Arc<Keys>,
     ledger: Arc<Ledger>,
     pacer: Pacer,
     limits: Limits,
@@ -139,7 +146,19 @@ pub enum Error {
 impl Failover {
     /// Makes an engine.
     pub fn new(client: Client, ledger: Arc<Ledger>, limits: Limits) -> Self {
-        Self { client, ledger, pacer: Pacer::new(limits.requests_per_minute), limits }
+        let keys = Arc::new(Keys::new(&client));
+        Self { client, keys, ledger, pacer: Pacer::new(limits.requests_per_minute), limits }
+    }
+
+    /// Asks OpenRouter what the account has left, at once and while it is used,
+    /// until the future is dropped.
+    pub fn inquiry(&self) -> impl Future<Output = ()> + Send + use<> {
+        inquiry::run(Arc::clone(&self.keys), Arc::clone(&self.ledger))
+    }
+
+    /// Returns how many keys there are, and how many can be used.
+    pub fn keys(&self, now: u64) -> KeyCount {
+        self.keys.count(now)
     }
 
     /// Returns what is remembered.
@@ -173,11 +192,12 @@ impl Failover {
             return Err(Error::NoCatalog);
         }
         let target = self.find(&request.model, &generation)?;
-        let query = self.query(&request, target);
+        let query = self.query(&request, target, generation.settings.free_mode);
         let block = self.ledger.account(query.now_ms);
         if generation.settings.free_mode
             && let Some(block) = block
         {
+            self.ledger.budget().refused();
             return Err(blocked(block, query.now_ms));
         }
         let (mut order, fallback) = self.order(&query, &request.model, &generation).await?;
@@ -209,21 +229,27 @@ impl Failover {
             calls: 0,
             told: Vec::new(),
             tried,
+            spent_keys: Vec::new(),
+            has_turn: false,
             waited: false,
         };
         let (model, tried, reply) = chain.run().await?;
         Ok(Answered { model, tried, generation, fallback, reply })
     }
 
-    fn query(&self, request: &Request, target: Target) -> Query {
+    fn query(&self, request: &Request, target: Target, free_mode: bool) -> Query {
+        let now_ms = now_ms();
+        let quota_left = self.ledger.left(now_ms).map(|left| left.remaining);
+        // Every try counts, so none is planned that the account has not left.
+        let most = quota_left.filter(|_| free_mode).unwrap_or(u32::MAX).max(1);
         Query {
             target,
             needs: request.needs,
             wishes: request.wishes,
             streaming: request.streaming,
-            limit: self.limits.max_attempts,
-            quota_left: None,
-            now_ms: now_ms(),
+            limit: self.limits.max_attempts.min(most),
+            quota_left,
+            now_ms,
             seed: fastrand::u64(..),
             explain: false,
         }

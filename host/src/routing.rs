@@ -7,6 +7,7 @@
 
 pub mod health;
 pub mod plan;
+pub mod quota;
 
 use std::{fmt, time::Duration};
 

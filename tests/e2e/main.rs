@@ -29,6 +29,9 @@ mod streaming;
 // What is remembered of failures, on disk and over a restart.
 mod cooldown;
 
+// What the account may send: its day, its minute, its keys.
+mod account;
+
 // Which model a name means; free mode never spends.
 mod names;
 

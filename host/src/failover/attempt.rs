@@ -24,7 +24,10 @@ use crate::{
         chunk::{Chunk, FinishReason, Usage},
         tools::ToolCalls,
     },
-    failover::ledger::{Ledger, now_ms},
+    failover::{
+        budget::Scout,
+        ledger::{Ledger, now_ms},
+    },
     openrouter::{Client, answer::Answer},
     routing::{Failure, FailureKind},
 };
@@ -67,6 +70,8 @@ pub(super) struct Attempt<'a> {
     pub(super) hold: Hold,
     /// Whether nothing may cost anything.
     pub(super) free_mode: bool,
+    /// Held until the head of an answer is here, if others wait for it.
+    pub(super) scout: Option<Scout<'a>>,
 }
 
 impl Attempt<'_> {
@@ -74,7 +79,7 @@ impl Attempt<'_> {
     ///
     /// A failure is noted before it is returned. Dropping the future ends the
     /// call upstream and counts as neither success nor failure.
-    pub(super) async fn run(self) -> Result<Reply, Failure> {
+    pub(super) async fn run(mut self) -> Result<Reply, Failure> {
         let flight = Flight::begin(self.ledger, self.id);
         let (held, answer) = match timeout_at(self.first_by, self.open()).await {
             Ok(Ok(opened)) => opened,
@@ -115,8 +120,11 @@ impl Attempt<'_> {
     }
 
     /// Sends, and reads up to the first chunk with substance.
-    async fn open(&self) -> Result<(VecDeque<Chunk>, Answer), Failure> {
+    async fn open(&mut self) -> Result<(VecDeque<Chunk>, Answer), Failure> {
         let mut answer = self.client.chat(self.body.clone()).await?;
+        if self.scout.take().is_some() {
+            self.ledger.budget().prove();
+        }
         let mut held = VecDeque::new();
         while let Some(chunk) = answer.next().await {
             let chunk = chunk?;

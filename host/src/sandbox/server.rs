@@ -179,6 +179,9 @@ async fn chat(State(shared): Shares, uri: Uri, headers: HeaderMap, body: Result<
         }
         Err(refusal) => refusal.clone(),
     });
+    if reply.ends_the_day() {
+        heard.shared.end_day();
+    }
     heard.send(reply, exchange).await
 }
 
@@ -245,7 +248,7 @@ fn key_body(used: u64) -> Value {
         "free_model_daily_requests": {
             "limit": DAILY_REQUESTS,
             "remaining": DAILY_REQUESTS.saturating_sub(used),
-            "used": used,
+            "used": used.min(DAILY_REQUESTS),
         },
         "rate_limit": {"interval": "10s", "note": "deprecated", "requests": -1},
     }})

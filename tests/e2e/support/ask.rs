@@ -175,6 +175,19 @@ impl Host {
         tokio::time::timeout(PATIENCE, reached).await.expect("the model did not get into this state")
     }
 
+    /// Asks what the router says of itself until it satisfies a condition.
+    pub async fn status_until(&self, wanted: impl Fn(&Value) -> bool) -> Value {
+        let reached = async {
+            loop {
+                let status = self.status().await;
+                if wanted(&status) {
+                    return status;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, reached).await.expect("the router did not get into this state")
+    }
+
     /// Returns the models of the chat requests that went upstream, in order.
     pub fn called(&self) -> Vec<String> {
         let chats = self.sandbox.requests().into_iter().filter(|request| request.path == "/chat/completions");

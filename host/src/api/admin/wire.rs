@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     catalog::{Capabilities, Model, ModelId, Traits},
+    failover::Failover,
     policy::{
         Refused,
         generation::{Generation, Source},
@@ -37,8 +38,8 @@ pub struct Status {
     pub tool_use_only: bool,
     /// The catalogue.
     pub catalog: CatalogStatus,
-    /// The account's limit, if one is in force.
-    pub account: Option<Account>,
+    /// The account: its limits, its day, its keys.
+    pub account: Account,
     /// The policy.
     pub policy: PolicyRow,
     /// The visible models, in the order of the policy.
@@ -56,13 +57,23 @@ pub struct CatalogStatus {
     pub visible: usize,
 }
 
-/// A limit of the account's that is in force.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// What is known of the account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// Its kind.
-    pub limit: String,
-    /// When it ends, in milliseconds since 1970.
-    pub until_ms: u64,
+    /// The kind of the limit that is in force, if one is.
+    pub limit: Option<String>,
+    /// When that ends, in milliseconds since 1970.
+    pub until_ms: Option<u64>,
+    /// Free requests that a day has, if OpenRouter told it.
+    pub daily_requests: Option<u32>,
+    /// Those that are left.
+    pub remaining: Option<u32>,
+    /// When OpenRouter was asked last, in milliseconds since 1970.
+    pub as_of_ms: Option<u64>,
+    /// Keys.
+    pub keys: usize,
+    /// Keys that are not refused.
+    pub keys_usable: usize,
 }
 
 /// A policy.
@@ -173,6 +184,23 @@ pub struct ModelState {
     pub last_message: Option<String>,
     /// When the last failure was, in milliseconds since 1970.
     pub last_failure_at: Option<u64>,
+}
+
+impl Account {
+    /// Describes the account as the engine knows it.
+    pub fn of(failover: &Failover, now: u64) -> Self {
+        let (block, left) = (failover.ledger().account(now), failover.ledger().left(now));
+        let keys = failover.keys(now);
+        Self {
+            limit: block.map(|block| block.kind.to_string()),
+            until_ms: block.map(|block| block.until_ms),
+            daily_requests: left.map(|left| left.limit),
+            remaining: left.map(|left| left.remaining),
+            as_of_ms: left.map(|left| left.as_of_ms),
+            keys: keys.total,
+            keys_usable: keys.usable,
+        }
+    }
 }
 
 /// Returns the visible models of a generation, in the order of the policy.
