@@ -236,6 +236,7 @@ fn limits(config: &Config) -> Limits {
         deadline: failover.deadline.duration(),
         first_token: failover.first_token_timeout.duration(),
         requests_per_minute: failover.requests_per_minute,
+        max_repeats: failover.max_repeats,
         rests: Rests {
             failure: failover.failure_cooldown_minutes.duration(),
             rate_limit: failover.ratelimit_cooldown_minutes.duration(),

@@ -124,6 +124,13 @@ pub struct Model {
     pub expires: Option<u64>,
 }
 
+impl Model {
+    /// Tells whether its last day is over at `now`, in seconds since 1970.
+    pub fn is_over(&self, now: u64) -> bool {
+        self.expires.is_some_and(|end| end <= now)
+    }
+}
+
 /// The models of one refresh, in OpenRouter's order.
 #[derive(Debug, Default)]
 pub struct Catalog {

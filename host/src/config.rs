@@ -147,6 +147,10 @@ pub struct Failover {
     /// How many upstream calls start in a minute; 0 means that they are not paced.
     #[serde(deserialize_with = "scalar::count")]
     pub requests_per_minute: u32,
+    /// How many pieces of an answer in a row may repeat those before them, before it counts
+    /// as broken; 0 means any number.
+    #[serde(deserialize_with = "scalar::count")]
+    pub max_repeats: u32,
     /// How long a model is skipped after its first failure.
     pub failure_cooldown_minutes: Minutes,
     /// How long a model is skipped after a rate limit that names no time.
@@ -266,6 +270,8 @@ impl Default for Failover {
             idle_timeout: Span::new(Duration::from_mins(1)),
             // The limit of free models for every account, as `OpenRouter` documents it.
             requests_per_minute: 20,
+            // Sound answers have tables and rows of zeros, but not that many.
+            max_repeats: 500,
             failure_cooldown_minutes: Minutes::new(5),
             ratelimit_cooldown_minutes: Minutes::new(1),
         }

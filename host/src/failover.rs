@@ -50,6 +50,8 @@ pub struct Limits {
     pub first_token: Duration,
     /// Calls a minute; 0 does not pace.
     pub requests_per_minute: u32,
+    /// Pieces of an answer that may repeat those before them in a row; 0 for any number.
+    pub max_repeats: u32,
     /// Rests of models that failed.
     pub rests: Rests,
 }
@@ -171,6 +173,11 @@ impl Failover {
         &self.client
     }
 
+    /// Returns how many requests wait for their turn within the minute.
+    pub fn queued(&self) -> usize {
+        self.pacer.queued()
+    }
+
     /// Finds the model that a client means.
     pub fn find(&self, name: &str, generation: &Generation) -> Result<Target, Error> {
         let free_mode = generation.settings.free_mode;
@@ -258,7 +265,7 @@ impl Failover {
     /// Asks the policy, and takes out what must rest. Tells too whether the
     /// policy failed and the fallback decided.
     async fn order(&self, query: &Query, name: &str, generation: &Generation) -> Result<(VecDeque<u32>, bool), Error> {
-        let facts = self.ledger.facts(&generation.catalog, query.now_ms);
+        let facts = self.ledger.facts(&generation.catalog, &query.needs, query.now_ms);
         let (plan, fallback) = match generation.decide(query, &facts).await {
             Ok(Decision::Plan(plan)) => (plan, false),
             Ok(Decision::Fallback(plan)) => (plan, true),

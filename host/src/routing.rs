@@ -6,6 +6,7 @@
 //! [`health`] next, for what is remembered of a model.
 
 pub mod health;
+pub mod lessons;
 pub mod plan;
 pub mod quota;
 

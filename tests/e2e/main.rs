@@ -32,6 +32,9 @@ mod cooldown;
 // What the account may send: its day, its minute, its keys.
 mod account;
 
+// What refusals teach of models.
+mod learning;
+
 // Which model a name means; free mode never spends.
 mod names;
 

@@ -18,7 +18,7 @@ use crate::{
         is_free,
         ledger::now_ms,
     },
-    openrouter::request::Body,
+    openrouter::{failure::lesson::lesson, request::Body},
     policy::generation::Generation,
     routing::{
         Failure, FailureKind, Then,
@@ -111,14 +111,16 @@ impl<'a> Chain<'a> {
             self.has_turn = false;
             let started = Instant::now();
             let full = started + self.engine.limits.first_token;
+            let body = self.body.for_model(&self.engine.ledger.taught(model, now_ms()));
             let attempt = Attempt {
                 client,
                 ledger: &self.engine.ledger,
                 id: &model.id,
-                body: self.body.for_model(model),
+                body: body.clone(),
                 first_by: full.min(self.deadline),
                 hurried: self.deadline < full,
                 free_mode: self.generation.settings.free_mode,
+                max_repeats: self.engine.limits.max_repeats,
                 hold: self.hold,
                 scout,
             };
@@ -127,7 +129,7 @@ impl<'a> Chain<'a> {
                     self.accepted(key, number);
                     return Ok((model.id.clone(), self.tried, reply));
                 }
-                Err(failure) => self.failed(number, key, failure, started.elapsed()).await,
+                Err(failure) => self.failed(number, key, &body, failure, started.elapsed()).await,
             };
             match step {
                 Step::Next => {}
@@ -187,7 +189,7 @@ impl<'a> Chain<'a> {
     }
 
     /// Notes a failure, and says where to go from it.
-    async fn failed(&mut self, number: u32, key: usize, mut failure: Failure, elapsed: Duration) -> Step {
+    async fn failed(&mut self, number: u32, key: usize, sent: &[u8], mut failure: Failure, elapsed: Duration) -> Step {
         let Some(model) = self.generation.catalog.model(number) else { return Step::Next };
         if is_free(self.generation, number) {
             self.engine.ledger.budget().failed(&failure);
@@ -205,6 +207,15 @@ impl<'a> Chain<'a> {
             self.spent_keys.push(key);
             let is_left = self.engine.keys.pick(&self.spent_keys, now_ms()).is_some();
             return if is_left { Step::Again(Duration::ZERO) } else { Step::Stop };
+        }
+        if let Some(lesson) = lesson(&failure) {
+            let now = now_ms();
+            self.engine.ledger.learn(model, lesson, &self.query.needs, now);
+            // What was learned may be heeded by leaving something out: a switch that
+            // the model does not know, or a choice that is the usual one.
+            if self.body.for_model(&self.engine.ledger.taught(model, now)) != sent {
+                return Step::Again(Duration::ZERO);
+            }
         }
         let elapsed_ms = u32::try_from(elapsed.as_millis()).unwrap_or(u32::MAX);
         self.told.push(Tried { model: number, kind, status, elapsed_ms });
@@ -244,7 +255,7 @@ impl<'a> Chain<'a> {
     /// Lets the policy say what is next, if it has a say.
     async fn ask_policy(&mut self) -> Step {
         let now = now_ms();
-        let facts = self.engine.ledger.facts(&self.generation.catalog, now);
+        let facts = self.engine.ledger.facts(&self.generation.catalog, &self.query.needs, now);
         let left: Vec<u32> = self.order.iter().copied().collect();
         match self.generation.after_failure(&self.query, &self.told, &left, &facts).await {
             Verdict::Next => Step::Next,
@@ -270,7 +281,8 @@ impl<'a> Chain<'a> {
             // Nobody's bill changes by surprise: the policy's order is all there is.
             return;
         }
-        for number in self.generation.candidates(&self.query.needs).into_iter().filter(larger) {
+        let facts = self.engine.ledger.facts(catalog, &self.query.needs, now_ms());
+        for number in self.generation.fit(&self.query, &facts).into_iter().filter(larger) {
             let known = self.order.contains(&number) || self.told.iter().any(|tried| tried.model == number);
             if !known && !self.rests(number) {
                 self.order.push_back(number);

@@ -6,18 +6,20 @@
 //! `routing::health`, the account's side in `budget`.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use crate::{
-    catalog::{Catalog, ModelId},
+    catalog::{Catalog, Model, ModelId},
     failover::budget::{Block, Budget},
     routing::{
         Failure, Rests,
         health::{Health, Standing},
-        plan::Fact,
+        lessons::Lesson,
+        plan::{Fact, Needs},
         quota::Left,
     },
     store::{AccountBlock, Store},
@@ -37,12 +39,33 @@ impl Ledger {
         Self { rests, budget: Budget::new(store.clone(), account), store, healths: Mutex::new(healths) }
     }
 
-    /// Returns what policies are told: of models of this catalogue that have a
-    /// history.
-    pub fn facts(&self, catalog: &Catalog, now: u64) -> Vec<Fact> {
+    /// Returns what is known for a request with these needs: of models of this
+    /// catalogue that have a history.
+    pub fn facts(&self, catalog: &Catalog, needs: &Needs, now: u64) -> Vec<Fact> {
         let healths = self.locked();
-        let known = healths.iter().filter_map(|(id, health)| Some((catalog.number(id)?, health)));
-        known.map(|(number, health)| fact(number, health, now)).collect()
+        let known = healths.iter().filter_map(|(id, health)| {
+            let number = catalog.number(id)?;
+            let unfit = catalog.model(number).is_some_and(|model| health.lessons.forbid(model, needs, now));
+            Some(Fact { unfit, ..fact(number, health, now) })
+        });
+        known.collect()
+    }
+
+    /// Returns a model as it has shown itself.
+    pub(super) fn taught<'a>(&self, model: &'a Model, now: u64) -> Cow<'a, Model> {
+        let healths = self.locked();
+        let taught = healths.get(&model.id).and_then(|health| health.lessons.taught(model, now));
+        taught.map_or(Cow::Borrowed(model), Cow::Owned)
+    }
+
+    /// Remembers what a model's refusal of a request with these needs has taught.
+    pub(super) fn learn(&self, model: &Model, lesson: Lesson, needs: &Needs, now: u64) {
+        let mut healths = self.locked();
+        let health = healths.entry(model.id.clone()).or_default();
+        health.lessons.learn(lesson, needs, model, now);
+        self.store.record_success(&model.id, health);
+        drop(healths);
+        tracing::info!(model.id = %model.id, %lesson, "learned of a model what its entry in the catalogue does not say");
     }
 
     /// Returns how a model stands, and how many requests it is answering.
@@ -141,6 +164,7 @@ fn fact(model: u32, health: &Health, now: u64) -> Fact {
     Fact {
         model,
         standing: health.standing(now),
+        unfit: false,
         in_flight: health.in_flight,
         successes,
         failures,

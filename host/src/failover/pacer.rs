@@ -111,6 +111,11 @@ impl Pacer {
         }
     }
 
+    /// Returns how many wait for their turn.
+    pub(super) fn queued(&self) -> usize {
+        self.queue().waiting.len()
+    }
+
     fn tell(&self) {
         self.changes.send_modify(|changes| *changes += 1);
     }

@@ -73,15 +73,17 @@ impl Body {
             member(&mut body, "provider", &provider.to_string());
         }
         let always_thinks = model.traits.contains(Traits::REASONING_MANDATORY);
-        if let Some(reasoning) = &self.reasoning
-            && !(always_thinks && switches_off(reasoning))
-        {
-            member(&mut body, "reasoning", &reasoning.to_string());
-        }
-        if let Some(effort) = &self.reasoning_effort
-            && !(always_thinks && effort.get() == "\"none\"")
-        {
-            member(&mut body, "reasoning_effort", effort.get());
+        let no_effort = self.reasoning_effort.as_ref().is_some_and(|effort| effort.get() == "\"none\"");
+        if always_thinks && (no_effort || self.reasoning.as_ref().is_some_and(switches_off)) {
+            // The nearest to no thinking: what it thinks is not shown.
+            member(&mut body, "reasoning", "{\"exclude\":true}");
+        } else {
+            if let Some(reasoning) = &self.reasoning {
+                member(&mut body, "reasoning", &reasoning.to_string());
+            }
+            if let Some(effort) = &self.reasoning_effort {
+                member(&mut body, "reasoning_effort", effort.get());
+            }
         }
         if let Some(include) = &self.include_reasoning {
             member(&mut body, "include_reasoning", include.get());
@@ -244,7 +246,10 @@ mod tests {
         let thinker = model(Traits::REASONING_MANDATORY, Capabilities::TOOLS);
         let body = json!({"reasoning": {"effort": "none"}, "reasoning_effort": "none", "tool_choice": "auto"});
         let got = sent(&body, false, &thinker);
-        assert_eq!(got, json!({"model": "a/b:free", "stream": true, "stream_options": {"include_usage": true}}));
+        let hidden = json!({"exclude": true});
+        let options = json!({"include_usage": true});
+        let expected = json!({"model": "a/b:free", "stream": true, "stream_options": options, "reasoning": hidden});
+        assert_eq!(got, expected);
         let named = json!({"tool_choice": "required", "reasoning": {"effort": "low"}});
         let got = sent(&named, false, &thinker);
         assert_eq!((&got["tool_choice"], &got["reasoning"]), (&json!("required"), &json!({"effort": "low"})));

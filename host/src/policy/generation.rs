@@ -208,12 +208,20 @@ impl Generation {
         self.visible.iter().copied().filter(able).collect()
     }
 
+    /// Returns the candidates for a request, without those that are known to
+    /// refuse it and those whose last day is over.
+    pub fn fit(&self, query: &Query, facts: &[Fact]) -> Vec<u32> {
+        let unfit = |number: u32| facts.iter().any(|fact| fact.model == number && fact.unfit);
+        let is_over = |number: u32| self.catalog.model(number).is_none_or(|model| model.is_over(query.now_ms / 1000));
+        self.candidates(&query.needs).into_iter().filter(|number| !unfit(*number) && !is_over(*number)).collect()
+    }
+
     /// Decides which models a request is tried with.
     ///
     /// The answer is sound whatever the policy says. Dropping the future leaves
     /// nothing behind.
     pub async fn decide(&self, query: &Query, facts: &[Fact]) -> Result<Decision, Undecided> {
-        let candidates = self.candidates(&query.needs);
+        let candidates = self.fit(query, facts);
         if let Some(refused) = &self.vacant {
             return Err(Undecided::PolicyFailed(Fault::Failed(refused.to_string())));
         }
@@ -273,7 +281,7 @@ impl Generation {
         );
         match answer.await {
             None => Verdict::Next,
-            Some(Ok(verdict)) => self.checked_verdict(query, convert::verdict(&verdict)),
+            Some(Ok(verdict)) => self.checked_verdict(query, facts, convert::verdict(&verdict)),
             Some(Err(fault)) => {
                 self.policy.faults.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(policy.name = %self.policy.name, error = %fault, "the policy failed after a failure");
@@ -282,9 +290,9 @@ impl Generation {
         }
     }
 
-    fn checked_verdict(&self, query: &Query, verdict: Verdict) -> Verdict {
+    fn checked_verdict(&self, query: &Query, facts: &[Fact], verdict: Verdict) -> Verdict {
         let Verdict::Replace(order) = verdict else { return verdict };
-        match Plan::parse(order, &self.candidates(&query.needs), query.limit) {
+        match Plan::parse(order, &self.fit(query, facts), query.limit) {
             Ok(plan) => Verdict::Replace(plan.order().to_vec()),
             Err(error) => {
                 self.policy.faults.fetch_add(1, Ordering::Relaxed);

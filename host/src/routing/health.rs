@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::routing::{Failure, FailureKind, Rests};
+use crate::routing::{Failure, FailureKind, Rests, lessons::Lessons};
 
 /// Minutes that `successes` and `failures` look back.
 const WINDOW_MINUTES: u64 = 5;
@@ -35,6 +35,8 @@ pub struct Health {
     pub first_token_ms: f32,
     /// Tokens a second while answering, a moving average; 0 unknown.
     pub tokens_per_second: f32,
+    /// What its refusals have taught.
+    pub lessons: Lessons,
     window: Window,
 }
 

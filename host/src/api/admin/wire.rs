@@ -70,6 +70,9 @@ pub struct Account {
     pub remaining: Option<u32>,
     /// When OpenRouter was asked last, in milliseconds since 1970.
     pub as_of_ms: Option<u64>,
+    /// Requests that wait for their turn within the minute.
+    #[serde(default)]
+    pub queued: usize,
     /// Keys.
     pub keys: usize,
     /// Keys that are not refused.
@@ -155,6 +158,9 @@ pub struct ModelRow {
     pub created: u64,
     /// When it will be gone, in seconds since 1970.
     pub expires: Option<u64>,
+    /// What its refusals have taught, such as `no-tools` or `context=8192`.
+    #[serde(default)]
+    pub learned: Vec<String>,
     /// How it stands.
     pub state: ModelState,
 }
@@ -197,6 +203,7 @@ impl Account {
             daily_requests: left.map(|left| left.limit),
             remaining: left.map(|left| left.remaining),
             as_of_ms: left.map(|left| left.as_of_ms),
+            queued: failover.queued(),
             keys: keys.total,
             keys_usable: keys.usable,
         }
@@ -228,6 +235,7 @@ fn model_row(model: &Model, name: &str, health: Option<&Health>, now: u64) -> Mo
         completion_price: model.completion_price,
         created: model.created,
         expires: model.expires,
+        learned: health.map_or_else(Vec::new, |health| health.lessons.names(model, now)),
         state: health.map_or_else(ModelState::ready, |health| model_state(health, now)),
     }
 }
