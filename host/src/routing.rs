@@ -9,6 +9,7 @@ pub mod health;
 pub mod lessons;
 pub mod plan;
 pub mod quota;
+pub mod tally;
 
 use std::{fmt, time::Duration};
 

@@ -5,7 +5,13 @@
 
 use ollama_router::{
     failover::ledger::now_ms,
-    sandbox::reply::{Reply, step::Gate},
+    sandbox::{
+        record::View,
+        reply::{
+            Reply,
+            step::{Gate, Step},
+        },
+    },
 };
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -13,6 +19,7 @@ use serde_json::{Value, json};
 use crate::support::{
     self, Host, Setup,
     ask::{FORMS, Form, Told},
+    models,
 };
 
 const A: &str = "acme/a:free";
@@ -127,6 +134,44 @@ async fn failures_are_on_disk_and_a_rest_survives_a_restart() {
     let rest = rest_s(&host, A).await;
     assert!((580..=600).contains(&rest), "{rest}");
     assert_eq!(Told::by(&host.ask(CHAT, "auto").await), Told::hello(C, 1, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_left_the_catalogue_is_forgotten_but_not_for_a_refresh_that_failed() {
+    let host = Setup::new().models(&[A, B]).start().await;
+    host.sandbox.script(A, [Reply::overloaded()]);
+    host.ask(CHAT, "auto").await;
+    host.sandbox.fail_catalog(&Reply::no_instances());
+    let host = host.restart_stale().await;
+    let tried = |view: &View| view.requests.iter().filter(|request| request.path == "/models").count() >= 2;
+    host.sandbox.wait_until(tried).await;
+    assert_eq!(host.standing(A).await.0, "cooling");
+
+    host.sandbox.restore_catalog();
+    host.sandbox.set_catalog(models::free(&[B]));
+    let host = host.restart_stale().await;
+    host.generation(|number| number > 1).await;
+    host.sandbox.set_catalog(models::free(&[A, B]));
+    let host = host.restart_stale().await;
+    host.generation(|number| number > 1).await;
+    assert_eq!(host.standing(A).await, ("ready".to_owned(), None));
+    assert_eq!(Told::by(&host.ask(CHAT, "auto").await), Told::hello(A, 1, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_became_of_every_model_is_counted_by_kind_and_survives_a_restart() {
+    let host = Setup::new().models(&[A, B]).set("failover.failure_cooldown_minutes", "0").start().await;
+    let fragment = json!({"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": "{\"x"}});
+    let broken = Reply::stream([Step::tool(&fragment), Step::finish("tool_calls"), Step::Done]);
+    host.sandbox.script(A, [Reply::overloaded(), Reply::no_tool_use("f"), broken, Reply::overloaded()]);
+    for _ in 0..5 {
+        assert_eq!(host.ask(CHAT, "auto").await.status, 200);
+    }
+    let host = host.restart().await;
+    let counts = |state: Value| ["answers", "failures", "bad_calls"].map(|field| state[field].clone());
+    let failures = json!({"overloaded": 2, "unsupported": 1, "bad-answer": 1});
+    assert_eq!(counts(host.state(A).await), [json!(1), failures, json!(1)]);
+    assert_eq!(counts(host.state(B).await), [json!(4), json!({}), json!(0)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

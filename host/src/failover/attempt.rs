@@ -224,6 +224,7 @@ impl Reply {
             return None;
         }
         let name = self.calls.unreadable()?;
+        self.flight.ledger.bad_call(&self.flight.id);
         let message = format!("the arguments of the call of `{name}` are no JSON");
         Some(Failure::new(FailureKind::BadAnswer, message))
     }

@@ -126,6 +126,13 @@ impl Ledger {
         );
     }
 
+    /// Notes a tool call that nobody can read, beside the failure that it is.
+    pub(super) fn bad_call(&self, id: &ModelId) {
+        let mut healths = self.locked();
+        let tally = &mut healths.entry(id.clone()).or_default().tally;
+        tally.bad_calls = tally.bad_calls.saturating_add(1);
+    }
+
     /// Notes an answer, its first token's time and its pace.
     pub(super) fn answered(&self, id: &ModelId, first_token: Duration, tokens: u32, pace: Duration) {
         let mut healths = self.locked();

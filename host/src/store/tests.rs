@@ -12,7 +12,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
-use crate::routing::{health::LastFailure, lessons::Lessons};
+use crate::routing::{health::LastFailure, lessons::Lessons, tally::Tally};
 
 const NOW: u64 = 1_800_000_000_123;
 const LIMIT: Duration = Duration::from_mins(1);
@@ -82,6 +82,7 @@ fn resting() -> Health {
     health.first_token_ms = 120.5;
     health.tokens_per_second = 31.25;
     health.lessons = Lessons::parse("no-tools;9;1800000000000;0000002a");
+    health.tally = Tally::parse("answers=5 bad-calls=1 rate-limited-model=3");
     health
 }
 
@@ -395,9 +396,15 @@ fn a_database_of_an_older_version_is_brought_up_to_date_and_keeps_what_it_knows(
     let Opened { store, .. } = folder.open_well();
     store.record_success(&model("v/a:free"), &resting());
     assert!(store.close(LIMIT));
-    folder.sql().execute_batch("ALTER TABLE models DROP COLUMN learned; PRAGMA user_version = 1").unwrap();
+    folder
+        .sql()
+        .execute_batch(
+            "ALTER TABLE models DROP COLUMN learned; ALTER TABLE models DROP COLUMN counts; PRAGMA user_version = 1",
+        )
+        .unwrap();
     let mut known = resting();
     known.lessons = Lessons::default();
+    known.tally = Tally::default();
     assert_eq!(folder.open_well().healths, HashMap::from([(model("v/a:free"), known)]));
 }
 

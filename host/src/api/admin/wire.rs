@@ -1,6 +1,6 @@
 //! What the operators' routes say, as types that both ends use.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -184,6 +184,15 @@ pub struct ModelState {
     pub first_token_ms: f32,
     /// Tokens a second, on average; 0 unknown.
     pub tokens_per_second: f32,
+    /// Answers since it is known.
+    #[serde(default)]
+    pub answers: u64,
+    /// Failures since it is known, by kind.
+    #[serde(default)]
+    pub failures: BTreeMap<String, u64>,
+    /// Answers with tool calls that nobody can read, since it is known.
+    #[serde(default)]
+    pub bad_calls: u64,
     /// The last failure's kind.
     pub last_failure: Option<String>,
     /// The last failure's words.
@@ -262,6 +271,9 @@ fn model_state(health: &Health, now: u64) -> ModelState {
         in_flight: health.in_flight,
         first_token_ms: health.first_token_ms,
         tokens_per_second: health.tokens_per_second,
+        answers: health.tally.answers,
+        failures: health.tally.failures().iter().map(|(kind, count)| (kind.to_string(), *count)).collect(),
+        bad_calls: health.tally.bad_calls,
         last_failure: health.last_failure.as_ref().map(|last| last.kind.to_string()),
         last_message: health.last_failure.as_ref().map(|last| last.message.clone()),
         last_failure_at: health.last_failure.as_ref().map(|last| last.at),
