@@ -74,6 +74,33 @@ async fn a_rest_lasts_as_the_operator_or_the_upstream_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rests_begin_at_the_operators_figures_and_grow_while_the_model_fails() {
+    let setup = Setup::new().set("failover.failure_cooldown_minutes", "0.5");
+    let host = setup.set("failover.ratelimit_cooldown_minutes", "2").models(&[A, B]).start().await;
+    host.sandbox.script(A, [Reply::overloaded(), Reply::overloaded()]);
+    host.sandbox.script(B, [Reply::upstream_limit(), Reply::upstream_limit()]);
+    let expected = [(25..=33, 115..=132), (55..=66, 115..=132)];
+    for (of_a, of_b) in expected {
+        // When both rest, the one due first is tried all the same.
+        assert_ne!(host.ask(CHAT, "auto").await.status, 200);
+        let (a, b) = (rest_s(&host, A).await, rest_s(&host, B).await);
+        assert!(of_a.contains(&a) && of_b.contains(&b), "{a} {b}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_is_closed_to_the_account_is_listed_with_the_reason() {
+    for (reply, reason) in [(Reply::harness_gate(), "gated"), (Reply::guardrails(), "data-policy")] {
+        let host = Setup::new().models(&[A, B]).start().await;
+        host.sandbox.script(A, [reply]);
+        host.ask(CHAT, "auto").await;
+        let rows = host.get("/router/models").await.json();
+        let learned = |place: usize| (rows[place]["id"].clone(), rows[place]["learned"].clone());
+        assert_eq!([learned(0), learned(1)], [(json!(A), json!([reason])), (json!(B), json!([]))]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_model_on_trial_that_answers_is_ready_again() {
     let setup = Setup::new().set("failover.failure_cooldown_minutes", "0");
     let host = setup.models(&[A, B]).start().await;

@@ -211,9 +211,12 @@ impl Generation {
     /// Returns the candidates for a request, without those that are known to
     /// refuse it and those whose last day is over.
     pub fn fit(&self, query: &Query, facts: &[Fact]) -> Vec<u32> {
-        let unfit = |number: u32| facts.iter().any(|fact| fact.model == number && fact.unfit);
+        let unfit: Vec<u32> = facts.iter().filter(|fact| fact.unfit).map(|fact| fact.model).collect();
         let is_over = |number: u32| self.catalog.model(number).is_none_or(|model| model.is_over(query.now_ms / 1000));
-        self.candidates(&query.needs).into_iter().filter(|number| !unfit(*number) && !is_over(*number)).collect()
+        self.candidates(&query.needs)
+            .into_iter()
+            .filter(|number| !unfit.contains(number) && !is_over(*number))
+            .collect()
     }
 
     /// Decides which models a request is tried with.

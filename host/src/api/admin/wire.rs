@@ -12,7 +12,10 @@ use crate::{
         Refused,
         generation::{Generation, Source},
     },
-    routing::health::{Health, Standing},
+    routing::{
+        FailureKind,
+        health::{Health, Standing},
+    },
 };
 
 /// What is remembered, by model.
@@ -244,9 +247,22 @@ fn model_row(model: &Model, name: &str, health: Option<&Health>, now: u64) -> Mo
         completion_price: model.completion_price,
         created: model.created,
         expires: model.expires,
-        learned: health.map_or_else(Vec::new, |health| health.lessons.names(model, now)),
+        learned: health.map_or_else(Vec::new, |health| learned(model, health, now)),
         state: health.map_or_else(ModelState::ready, |health| model_state(health, now)),
     }
+}
+
+/// Returns what refusals have taught of a model: its lacks, and that it is closed
+/// to this account for now.
+fn learned(model: &Model, health: &Health, now: u64) -> Vec<String> {
+    let mut learned = health.lessons.names(model, now);
+    let closed = health.last_failure.as_ref().map(|last| last.kind);
+    if let Some(kind @ (FailureKind::DataPolicy | FailureKind::Gated | FailureKind::Gone)) = closed
+        && matches!(health.standing(now), Standing::Cooling(_))
+    {
+        learned.push(kind.to_string());
+    }
+    learned
 }
 
 impl ModelState {
