@@ -9,6 +9,8 @@ pub mod access;
 pub mod admin;
 pub mod body;
 pub mod error;
+pub mod kept;
+mod names;
 pub mod ollama;
 mod openai;
 pub mod origin;
@@ -23,17 +25,20 @@ use std::{
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header::LOCATION},
+    http::{
+        HeaderName, HeaderValue, Method, StatusCode, Uri,
+        header::{ALLOW, LOCATION},
+    },
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
-    routing::{delete, get, head, post},
+    routing::{MethodRouter, delete, get, head, post},
 };
 use tokio::sync::mpsc;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 
 use crate::{
-    api::{access::Access, admin::wire::ReloadCall, origin::Origins},
+    api::{access::Access, admin::wire::ReloadCall, kept::Kept, origin::Origins},
     chat,
     current::Current,
     failover::{Answered, Failover, ledger::now_ms},
@@ -68,6 +73,10 @@ pub struct Shared {
     pub started: Instant,
     /// Set when answers that still come are to be broken off.
     pub cut: Arc<AtomicBool>,
+    /// What `/api/tags` says.
+    pub tags: Kept,
+    /// What `/v1/models` says.
+    pub models: Kept,
 }
 
 impl Api {
@@ -103,27 +112,12 @@ impl Api {
 
 /// Returns all routes.
 pub fn router(api: Api) -> Router {
-    let clients = Router::new()
-        .route("/api/version", get(ollama::version))
-        .route("/api/tags", get(ollama::tags))
-        .route("/api/ps", get(ollama::ps))
-        .route("/api/show", post(ollama::show))
-        .route("/api/chat", post(ollama::chat))
-        .route("/api/generate", post(ollama::generate))
-        .route("/api/pull", post(ollama::manage::pull))
-        .route("/api/push", post(ollama::manage::push))
-        .route("/api/create", post(ollama::manage::create))
-        .route("/api/copy", post(ollama::manage::copy))
-        .route("/api/delete", delete(ollama::manage::delete))
-        .route("/api/blobs/{digest}", head(ollama::manage::blob).post(ollama::manage::blob))
-        .route("/api/status", get(ollama::manage::cloud))
-        .route("/api/me", post(ollama::manage::no_cloud))
-        .route("/api/signout", post(ollama::manage::sign_out))
-        .route("/api/experimental/web_search", post(ollama::manage::no_cloud))
-        .route("/api/experimental/web_fetch", post(ollama::manage::no_cloud))
-        .route("/v1/models", get(openai::models))
-        .route("/v1/chat/completions", post(openai::chat))
-        .route_layer(middleware::from_fn_with_state(api.clone(), access::clients));
+    let (mut clients, mut paths) = (Router::new(), Vec::new());
+    for (path, methods) in for_clients() {
+        clients = clients.route(path, methods);
+        paths.push(path);
+    }
+    let clients = clients.route_layer(middleware::from_fn_with_state(api.clone(), access::clients));
     let operators = Router::new()
         .route("/router/status", get(admin::status))
         .route("/router/models", get(admin::models))
@@ -135,7 +129,10 @@ pub fn router(api: Api) -> Router {
         .route("/health", get(admin::health))
         .merge(clients)
         .merge(operators)
-        .fallback(not_found)
+        .fallback(move |method: Method, uri: Uri| {
+            let known = paths.iter().any(|path| uri.path().strip_suffix('/') == Some(path));
+            async move { if known { redirected(&method, &uri) } else { not_found() } }
+        })
         .method_not_allowed_fallback(|| async { (StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed") })
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| panicked()))
         .layer(middleware::from_fn_with_state(api.clone(), origin::guard))
@@ -143,17 +140,49 @@ pub fn router(api: Api) -> Router {
         .with_state(api)
 }
 
-/// Answers as Ollama does: a path with a slash too many is told the right one.
-async fn not_found(method: Method, uri: Uri) -> Response {
-    match uri.path().strip_suffix('/') {
-        Some(path) if path.starts_with("/api/") || path.starts_with("/v1/") => {
-            let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-            let status =
-                if method == Method::GET { StatusCode::MOVED_PERMANENTLY } else { StatusCode::TEMPORARY_REDIRECT };
-            (status, [(LOCATION, format!("{path}{query}"))]).into_response()
-        }
-        Some(_) | None => (StatusCode::NOT_FOUND, "404 page not found").into_response(),
-    }
+/// Returns the routes of clients, each protocol's in the order of its reference.
+///
+/// Ollama answers HEAD on three of its routes; where axum would answer it with
+/// GET, it is refused as there.
+fn for_clients() -> [(&'static str, MethodRouter<Api>); 23] {
+    let without_head = || async { (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET")], "405 method not allowed") };
+    [
+        ("/api/version", get(ollama::version)),
+        ("/api/tags", get(ollama::tags)),
+        ("/api/ps", get(ollama::ps).head(without_head)),
+        ("/api/show", post(ollama::show)),
+        ("/api/chat", post(ollama::chat)),
+        ("/api/generate", post(ollama::generate)),
+        ("/api/embed", post(ollama::embed::embed)),
+        ("/api/embeddings", post(ollama::embed::embeddings)),
+        ("/api/pull", post(ollama::manage::pull)),
+        ("/api/push", post(ollama::manage::push)),
+        ("/api/create", post(ollama::manage::create)),
+        ("/api/copy", post(ollama::manage::copy)),
+        ("/api/delete", delete(ollama::manage::delete)),
+        ("/api/blobs/{digest}", head(ollama::manage::blob).post(ollama::manage::blob)),
+        ("/api/status", get(ollama::manage::cloud).head(without_head)),
+        ("/api/me", post(ollama::manage::no_cloud)),
+        ("/api/signout", post(ollama::manage::sign_out)),
+        ("/api/user/keys/{key}", delete(ollama::manage::sign_out)),
+        ("/api/experimental/web_search", post(ollama::manage::no_cloud)),
+        ("/api/experimental/web_fetch", post(ollama::manage::no_cloud)),
+        ("/api/experimental/model-recommendations", get(ollama::manage::recommendations).head(without_head)),
+        ("/v1/models", get(openai::models)),
+        ("/v1/chat/completions", post(openai::chat)),
+    ]
+}
+
+/// Tells the right path to who wrote a slash too many, as Ollama does.
+fn redirected(method: &Method, uri: &Uri) -> Response {
+    let path = uri.path().trim_end_matches('/');
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let status = if *method == Method::GET { StatusCode::MOVED_PERMANENTLY } else { StatusCode::TEMPORARY_REDIRECT };
+    (status, [(LOCATION, format!("{path}{query}"))]).into_response()
+}
+
+fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, "404 page not found").into_response()
 }
 
 /// Gives every request an id, one line in the log, and a header with the id.

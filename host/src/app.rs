@@ -22,7 +22,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    api::{self, Api, Shared, access::Access, origin::Origins},
+    api::{self, Api, Shared, access::Access, kept::Kept, origin::Origins},
     config::{
         Config,
         load::{Loaded, Sources},
@@ -128,6 +128,8 @@ impl App {
             simulated,
             started: Instant::now(),
             cut: Arc::clone(&cut),
+            tags: Kept::default(),
+            models: Kept::default(),
         });
         Ok(Self { router: api::router(api), current, store, tasks, stop, refresh: ask, cut })
     }

@@ -129,9 +129,14 @@ impl Model {
     pub fn is_over(&self, now: u64) -> bool {
         self.expires.is_some_and(|end| end <= now)
     }
+
+    /// Tells whether it turns texts into vectors, and then nothing else.
+    pub fn embeds(&self) -> bool {
+        self.capabilities.contains(Capabilities::EMBEDDINGS)
+    }
 }
 
-/// The models of one refresh, in OpenRouter's order.
+/// The models of one refresh, in OpenRouter's order: those that write first, then those that embed.
 #[derive(Debug, Default)]
 pub struct Catalog {
     models: Vec<Model>,

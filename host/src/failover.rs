@@ -4,12 +4,13 @@
 //! commits, and tells what failed before. It sends nothing to a client and
 //! knows no protocol; what a failure means is decided in `openrouter::failure`,
 //! what follows from it in `routing`. Read `chain` for the loop, [`attempt`] for
-//! one try, [`ledger`] for what is remembered, `budget`, `pacer` and `keys` for
-//! what the account allows.
+//! one try, [`embed`] for vectors, [`ledger`] for what is remembered, `budget`,
+//! `pacer` and `keys` for what the account allows.
 
 pub mod attempt;
 pub mod budget;
 mod chain;
+pub mod embed;
 mod inquiry;
 pub mod keys;
 pub mod ledger;
@@ -20,12 +21,13 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use crate::{
-    catalog::{ModelId, Traits, names::Found},
+    catalog::{Capabilities, Model, ModelId, Traits, names::Found},
     chat::{Request, Unreadable},
     failover::{
         attempt::{Hold, Reply},
         budget::Block,
         chain::Chain,
+        embed::NoVectors,
         keys::{KeyCount, Keys},
         ledger::{Ledger, now_ms},
         pacer::Pacer,
@@ -128,9 +130,16 @@ pub enum Error {
     NoCandidates {
         /// The model asked for by name, if one was.
         asked: Option<String>,
-        /// What it needs.
-        needs: crate::catalog::Capabilities,
+        /// What that model, or else every model, lacks for it; empty if what
+        /// stands in the way is something else.
+        lacking: Capabilities,
     },
+    /// The model turns texts into vectors, and does not chat.
+    #[error("\"{0}\" does not support chat")]
+    NotChat(String),
+    /// No model turns texts into vectors under the name.
+    #[error(transparent)]
+    NoVectors(NoVectors),
     /// The policy failed, and so do requests.
     #[error("the policy failed")]
     Policy(#[source] Undecided),
@@ -199,6 +208,11 @@ impl Failover {
             return Err(Error::NoCatalog);
         }
         let target = self.find(&request.model, &generation)?;
+        if let Target::Model(number) = target
+            && generation.catalog.model(number).is_some_and(Model::embeds)
+        {
+            return Err(Error::NotChat(request.model));
+        }
         let query = self.query(&request, target, generation.settings.free_mode);
         let block = self.ledger.account(query.now_ms);
         if generation.settings.free_mode
@@ -265,18 +279,23 @@ impl Failover {
     /// Asks the policy, and takes out what must rest. Tells too whether the
     /// policy failed and the fallback decided.
     async fn order(&self, query: &Query, name: &str, generation: &Generation) -> Result<(VecDeque<u32>, bool), Error> {
+        let (plan, fallback) = self.plan(query, name, generation).await?;
+        Ok((self.rested(&plan, generation, query.now_ms), fallback))
+    }
+
+    /// Asks the policy. Tells too whether it failed and the fallback decided.
+    async fn plan(&self, query: &Query, name: &str, generation: &Generation) -> Result<(Plan, bool), Error> {
         let facts = self.ledger.facts(&generation.catalog, &query.needs, query.now_ms);
-        let (plan, fallback) = match generation.decide(query, &facts).await {
-            Ok(Decision::Plan(plan)) => (plan, false),
-            Ok(Decision::Fallback(plan)) => (plan, true),
-            Ok(Decision::Deny { status, code, message }) => return Err(Error::Denied { status, code, message }),
+        match generation.decide(query, &facts).await {
+            Ok(Decision::Plan(plan)) => Ok((plan, false)),
+            Ok(Decision::Fallback(plan)) => Ok((plan, true)),
+            Ok(Decision::Deny { status, code, message }) => Err(Error::Denied { status, code, message }),
             Err(Undecided::NoCandidates) => {
                 let asked = matches!(query.target, Target::Model(_)).then(|| name.to_owned());
-                return Err(Error::NoCandidates { asked, needs: query.needs.capabilities });
+                Err(Error::NoCandidates { asked, lacking: lacking(query, generation) })
             }
-            Err(failed @ Undecided::PolicyFailed(_)) => return Err(Error::Policy(failed)),
-        };
-        Ok((self.rested(&plan, generation, query.now_ms), fallback))
+            Err(failed @ Undecided::PolicyFailed(_)) => Err(Error::Policy(failed)),
+        }
     }
 
     /// Leaves out models that rest, and those on trial that are being tried
@@ -308,6 +327,25 @@ impl Failover {
 fn blocked(block: Block, now_ms: u64) -> Error {
     let wait = Duration::from_millis(block.until_ms.saturating_sub(now_ms));
     Error::Account(block, wait)
+}
+
+/// Returns what stands between a request and its models: what the one asked for
+/// lacks, else what all of them lack, else what none has together.
+fn lacking(query: &Query, generation: &Generation) -> Capabilities {
+    let needs = query.needs.capabilities;
+    let asked = match query.target {
+        Target::Model(number) => generation.catalog.model(number),
+        Target::Any | Target::Gone => None,
+    };
+    if let Some(model) = asked {
+        return needs.difference(model.capabilities);
+    }
+    let mut models = generation.visible.iter().filter_map(|number| generation.catalog.model(*number)).peekable();
+    if models.peek().is_none() {
+        return Capabilities::empty();
+    }
+    let nobody = models.fold(needs, |lacking, model| lacking.difference(model.capabilities));
+    if nobody.is_empty() { needs } else { nobody }
 }
 
 fn is_free(generation: &Generation, number: u32) -> bool {

@@ -6,6 +6,7 @@
 pub mod catalog;
 pub mod chat;
 pub mod config;
+pub mod embeddings;
 pub mod routing;
 
 // Adapters: one outside technology each.

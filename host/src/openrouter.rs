@@ -27,12 +27,17 @@ use reqwest::{
 };
 
 use crate::{
+    embeddings::Vectors,
     openrouter::answer::Answer,
     routing::{Failure, FailureKind, quota::DailyRequests},
 };
 
 /// The longest list of models that is read: the real one has under a megabyte.
 const MAX_LIST_BYTES: usize = 64 << 20;
+
+/// The most bytes of vectors that are read: two thousand of four thousand
+/// numbers each, written out in full.
+const MAX_VECTORS_BYTES: usize = 256 << 20;
 
 /// As much of an error's body as is read.
 const MAX_ERROR_BYTES: usize = 64 << 10;
@@ -169,10 +174,20 @@ impl Client {
         body.map(|body| key::daily_requests(&body))
     }
 
-    /// Fetches the body of `/models`, which needs no key.
+    /// Fetches the body of `/models`, which needs no key: the models that write text.
     pub async fn models(&self) -> Result<Bytes, Failure> {
+        self.list("/models").await
+    }
+
+    /// Fetches the body of `/embeddings/models`, which needs no key and whose
+    /// models are in no other list.
+    pub async fn embedding_models(&self) -> Result<Bytes, Failure> {
+        self.list("/embeddings/models").await
+    }
+
+    async fn list(&self, path: &str) -> Result<Bytes, Failure> {
         let fetch = async {
-            let request = self.http.get(format!("{}/models", self.base_url)).headers(self.headers.clone());
+            let request = self.http.get(format!("{}{path}", self.base_url)).headers(self.headers.clone());
             let response = request.send().await.map_err(|error| network(&error))?;
             if !response.status().is_success() {
                 return Err(refusal(response).await);
@@ -190,18 +205,39 @@ impl Client {
     /// The caller bounds the time. Dropping the future or the answer ends the
     /// call upstream at once.
     pub async fn chat(&self, body: Bytes) -> Result<Answer, Failure> {
+        let response = self.post("/chat/completions", "text/event-stream", body).await?;
+        Ok(Answer::new(response, self.idle_timeout))
+    }
+
+    /// Sends texts, and returns their vectors.
+    ///
+    /// The caller bounds the time. Dropping the future ends the call upstream
+    /// at once.
+    pub async fn embed(&self, body: Bytes) -> Result<Vectors, Failure> {
+        let response = self.post("/embeddings", "application/json", body).await?;
+        let status = response.status().as_u16();
+        let body = read(response, MAX_VECTORS_BYTES).await?;
+        // An error may come with a good status: the head is sent early.
+        Vectors::parse(body).map_err(|body| {
+            let headers = failure::Headers::default();
+            let failure = failure::classify(&failure::Reply { status, headers, body: &body, now_ms: now_ms() });
+            match failure.kind {
+                FailureKind::BadAnswer => Failure::new(FailureKind::BadAnswer, "the reply holds no vectors"),
+                _ => failure,
+            }
+        })
+    }
+
+    async fn post(&self, path: &str, accept: &'static str, body: Bytes) -> Result<Response, Failure> {
         let request = self
             .http
-            .post(format!("{}/chat/completions", self.base_url))
+            .post(format!("{}{path}", self.base_url))
             .headers(self.headers.clone())
             .header(CONTENT_TYPE, "application/json")
-            .header(ACCEPT, "text/event-stream")
+            .header(ACCEPT, accept)
             .body(body);
         let response = request.send().await.map_err(|error| network(&error))?;
-        if !response.status().is_success() {
-            return Err(refusal(response).await);
-        }
-        Ok(Answer::new(response, self.idle_timeout))
+        if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
     }
 }
 

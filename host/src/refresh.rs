@@ -8,10 +8,11 @@ mod copy;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    catalog::Catalog,
+    catalog::{Catalog, Model},
     failover::ledger::now_ms,
     openrouter::{Client, models},
     refresh::copy::Copy,
@@ -31,6 +32,8 @@ pub struct Refresh {
     copy: Copy,
     ttl: Duration,
     last: Arc<Catalog>,
+    /// The last good list of embedding models, as it came; there may be none.
+    embeddings: Option<Bytes>,
 }
 
 impl Refresh {
@@ -39,8 +42,8 @@ impl Refresh {
     /// Blocks while it reads.
     pub fn new(client: Client, folder: &Path, upstream: &str, ttl: Duration) -> Self {
         let copy = Copy::new(folder, upstream);
-        let last = Arc::new(copy.read(seconds()).unwrap_or_default());
-        Self { client, copy, ttl: ttl.max(SHORTEST_TTL), last }
+        let (last, embeddings) = copy.read(seconds()).unwrap_or_default();
+        Self { client, copy, ttl: ttl.max(SHORTEST_TTL), last: Arc::new(last), embeddings }
     }
 
     /// Returns the last good catalogue; empty if there never was one.
@@ -49,18 +52,32 @@ impl Refresh {
     }
 
     /// Fetches now, and keeps what came.
+    ///
+    /// Embedding models have a list of their own; without it the last one stays,
+    /// and all else is as fresh as it can be.
     pub async fn fetch(&mut self) -> Result<Arc<Catalog>, Failure> {
-        let body = self.client.models().await?;
-        let unreadable = |reason: String| Failure::new(FailureKind::BadAnswer, reason);
-        let parsed = models::parse(&body, seconds()).map_err(|error| unreadable(error.to_string()))?;
-        for skipped in &parsed.skipped {
-            tracing::debug!(model.id = skipped.id, reason = skipped.reason, "an entry of the catalogue was left out");
+        let (body, embeddings) = tokio::join!(self.client.models(), self.client.embedding_models());
+        let body = body?;
+        let mut found = read(&body)?;
+        if found.is_empty() {
+            return Err(Failure::new(FailureKind::BadAnswer, "the list of models is empty"));
         }
-        if parsed.models.is_empty() {
-            return Err(unreadable("the list of models is empty".to_owned()));
+        match embeddings.and_then(|list| Ok((read(&list)?, list))) {
+            Ok((embedders, list)) => {
+                found.extend(embedders);
+                self.embeddings = Some(list);
+            }
+            Err(failure) => {
+                tracing::warn!(
+                    failure.kind = %failure.kind,
+                    "failed to fetch the list of embedding models, the last one stays: {}",
+                    failure.message
+                );
+                found.extend(self.embeddings.iter().filter_map(|list| read(list).ok()).flatten());
+            }
         }
-        let catalog = Catalog::new(parsed.models, copy::formerly(&self.last), seconds());
-        if let Err(error) = self.copy.write(&body, &catalog) {
+        let catalog = Catalog::new(found, copy::formerly(&self.last), seconds());
+        if let Err(error) = self.copy.write(&body, self.embeddings.as_deref(), &catalog) {
             tracing::warn!(%error, "failed to keep a copy of the catalogue; a start without network will have none");
         }
         self.last = Arc::new(catalog);
@@ -107,6 +124,16 @@ impl Refresh {
         let age = Duration::from_secs(seconds().saturating_sub(self.last.fetched()));
         if age < Duration::from_secs(5) { self.ttl } else { Duration::ZERO }
     }
+}
+
+/// Reads a list of models, and tells of what is left out.
+fn read(body: &[u8]) -> Result<Vec<Model>, Failure> {
+    let parsed =
+        models::parse(body, seconds()).map_err(|error| Failure::new(FailureKind::BadAnswer, error.to_string()))?;
+    for skipped in &parsed.skipped {
+        tracing::debug!(model.id = skipped.id, reason = skipped.reason, "an entry of the catalogue was left out");
+    }
+    Ok(parsed.models)
 }
 
 fn seconds() -> u64 {

@@ -5,12 +5,16 @@
 //! in `cooldown`: nothing. The pace itself is tested beside `failover::pacer`.
 
 use futures_util::future::join_all;
-use ollama_router::{failover::ledger::now_ms, sandbox::reply::Reply};
+use ollama_router::{
+    failover::ledger::now_ms,
+    sandbox::{reply::Reply, scenario::Scenario},
+};
 use serde_json::{Value, json};
 
 use crate::support::{
     self, Host, Setup,
     ask::{FORMS, Form, Told},
+    models::{catalog, embedder, free},
 };
 
 const A: &str = "acme/a:free";
@@ -199,4 +203,23 @@ async fn a_key_that_openrouter_does_not_know_is_found_out_at_the_start() {
     host.status_until(|status| status["account"]["keys_usable"] == 1).await;
     assert_eq!(Told::by(&host.ask(CHAT, "auto").await), Told::hello(A, 1, None));
     assert_eq!(keys_sent(&host), [SECOND_KEY]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vectors_are_made_with_the_next_key_and_within_the_day_too() {
+    let embedders = catalog([embedder("acme/vector-embed:free", 8_192)]);
+    let setup = Setup::new().scenario(Scenario::quiet().catalog(free(&[A])).embeddings(embedders));
+    let host = setup.set("openrouter.api_key", FIRST_KEY).set("openrouter.api_keys", SECOND_KEY).start().await;
+    host.sandbox.always("/key", left(1));
+    let host = host.restart().await;
+    knows_what_is_left(&host, 1).await;
+    host.sandbox.script("acme/vector-embed:free", [Reply::user_not_found()]);
+    let body = json!({"model": "vector-embed:free", "input": "Hello"});
+    let answer = host.post("/api/embed", &body).await;
+    assert_eq!((answer.status, answer.header("x-router-attempts")), (200, Some("2")), "{}", answer.text);
+    let answer = host.post("/api/embed", &body).await;
+    assert_eq!(answer.status, 429, "{}", answer.text);
+    let keys = host.sandbox.requests().into_iter().filter(|request| request.path == "/embeddings");
+    let keys: Vec<String> = keys.map(|request| request.headers["authorization"].clone()).collect();
+    assert_eq!(keys, [format!("Bearer {FIRST_KEY}"), format!("Bearer {SECOND_KEY}")]);
 }

@@ -78,6 +78,21 @@ async fn junk_of_every_kind_is_a_400_in_the_protocols_shape() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn text_cut_in_the_middle_of_a_character_is_read_as_ollama_reads_it() {
+    let host = Setup::new().models(&[MODEL]).start().await;
+    let broken: [&[u8]; 2] = [
+        br#"{"model": "auto", "stream": false, "messages": [{"role": "user", "content": "cut \ud83d"}]}"#,
+        b"{\"model\": \"auto\", \"stream\": false, \"messages\": [{\"role\": \"user\", \"content\": \"cut \xf0\x9f\"}]}",
+    ];
+    let client = reqwest::Client::builder().build().unwrap();
+    for body in broken {
+        let answer = client.post(host.url("/api/chat")).body(body.to_vec()).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert_eq!(host.last_sent()["messages"][0]["content"], "cut \u{fffd}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_field_that_cannot_be_used_is_named() {
     let host = Setup::new().models(&[MODEL]).start().await;
     let chat = |field: &str, value| {

@@ -3,7 +3,7 @@
 //! Shapes of lines and events, tool calls, reasoning, figures, headers. What is
 //! sent for it is in `upstream`, what goes wrong is in `failover`.
 
-use ollama_router::sandbox::reply::{Reply, parts::ToolForm};
+use ollama_router::sandbox::reply::{Reply, parts::ToolForm, step::Step};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -130,6 +130,65 @@ async fn thinking_comes_before_the_answer_in_its_own_field() {
         let pieces = if form.is_openai() { answer.events() } else { answer.lines() };
         let thought: String = pieces.iter().filter_map(|piece| piece.pointer(field)?.as_str()).collect();
         assert_eq!((thought.as_str(), answer.content().as_str()), ("Let me think.", "So be it."), "{form:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thinking_is_asked_of_models_that_think_and_is_not_shown_to_those_who_do_not_want_it() {
+    let host = Setup::new().start().await;
+    let form = Form { path: "/api/chat", streaming: false };
+    let ask = |model: &str, think: Value| {
+        let mut body = form.body(model, "Hello");
+        body["think"] = think;
+        body
+    };
+    for think in [json!(true), json!("low")] {
+        // joiner-8b does not think, so another one stands in.
+        let answer = host.post(form.path, &ask("joiner-8b:free", think)).await;
+        assert_eq!(answer.json()["message"]["thinking"], "Let me think.", "{}", answer.text);
+        assert_ne!(answer.header("x-router-model"), Some("dovetail/joiner-8b:free"));
+    }
+    // Whether it thinks is not thinkwell's choice, but whether it shows it is.
+    let answer = host.post(form.path, &ask("thinkwell-2.5:free", json!(false))).await;
+    assert_eq!(answer.header("x-router-model"), Some("emberline/thinkwell-2.5:free"), "{}", answer.text);
+    assert_eq!(answer.json()["message"].get("thinking"), None);
+    assert_eq!(host.last_sent()["reasoning"], json!({"exclude": true}));
+
+    let host = Setup::new().models(&[MODEL]).start().await;
+    let answer = host.post(form.path, &ask("all:free", json!(true))).await;
+    let expected = json!({"error": "all:free does not support thinking, and no other model that may be used does"});
+    assert_eq!((answer.status, answer.json()), (400, expected));
+    assert_eq!(host.post(form.path, &ask("all:free", json!(false))).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_ends_at_a_stop_even_if_the_model_does_not() {
+    let host = Setup::new().models(&[MODEL]).start().await;
+    let stops = json!(["1", "2", "3", "4", "</answer>"]);
+    for form in FORMS.into_iter().filter(|form| !form.is_openai()) {
+        let mut body = form.body("auto", "Hello");
+        body["options"] = json!({"stop": stops});
+        // It would go on for ever, were it not left.
+        let piece = Step::text("and on ");
+        let steps = [Step::text("One <"), Step::text("b></ans"), Step::text("wer> two"), Step::Endless(data(piece))];
+        let steps =
+            if form.streaming { steps.to_vec() } else { [&steps[..3], &[Step::finish("stop"), Step::Done]].concat() };
+        host.sandbox.script(MODEL, [Reply::stream(steps)]);
+        let answer = host.post(form.path, &body).await;
+        assert_eq!((answer.status, answer.complete, answer.content().as_str()), (200, true, "One <b>"), "{form:?}");
+        assert_eq!(answer.lines().last().unwrap()["done_reason"], "stop", "{form:?}");
+        assert_eq!(host.last_sent()["stop"], json!(["1", "2", "3", "4"]), "the upstream takes no more");
+        // What might have become a stop is told if it does not.
+        host.sandbox.script(MODEL, [Reply::chunks(["One </ans"])]);
+        assert_eq!(host.post(form.path, &body).await.content(), "One </ans", "{form:?}");
+    }
+}
+
+/// Returns the data of a step.
+fn data(step: Step) -> Value {
+    match step {
+        Step::Data(value) => value,
+        other => panic!("{other:?} has no data"),
     }
 }
 

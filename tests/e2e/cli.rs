@@ -127,7 +127,7 @@ async fn the_demo_is_served_looked_at_reloaded_and_stopped() {
 
     let models = parsed(&run(&["list-models", "--json"]));
     let models = models.as_array().unwrap();
-    assert_eq!((models.len(), &models[0]["id"]), (17, &json!("cinderworks/ember-coder-30b-a3b:free")));
+    assert_eq!((models.len(), &models[0]["id"]), (18, &json!("cinderworks/ember-coder-30b-a3b:free")));
     let ids = |ran: &Ran| parsed(ran).as_array().unwrap().iter().map(|row| row["id"].clone()).collect::<Vec<_>>();
     let lumen = ["aurelia/lumen-4-large:free", "aurelia/lumen-4-mini:free"];
     assert_eq!(ids(&run(&["list-models", "--json", "--filter", " LuMeN "])), lumen);
@@ -139,7 +139,7 @@ async fn the_demo_is_served_looked_at_reloaded_and_stopped() {
     assert!(run(&["list-models"]).out.contains("lumen-4-large:free"));
 
     let status = parsed(&run(&["status", "--json"]));
-    assert_eq!([&status["simulated"], &status["catalog"]["visible"]], [&json!(true), &json!(17)]);
+    assert_eq!([&status["simulated"], &status["catalog"]["visible"]], [&json!(true), &json!(18)]);
     assert!(run(&["status"]).out.contains("SIMULATED"));
     let policies = parsed(&run(&["policy", "list", "--json"]));
     assert_eq!([&policies[0]["name"], &policies[0]["state"]], [&json!("free-mode"), &json!("active")]);
@@ -242,7 +242,7 @@ async fn the_list_of_models_needs_no_running_router() {
     let program = Program::new().env("PORT", NOBODY).env("OLLAMA_ROUTER_OPENROUTER_BASE_URL", &sandbox.base_url());
     let ran = program.run(&["list-models", "--json"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert_eq!(parsed(&ran).as_array().unwrap().len(), 17);
+    assert_eq!(parsed(&ran).as_array().unwrap().len(), 18);
     assert!(ran.err.contains("no router is running"), "{}", ran.err);
     sandbox.fail_catalog(&Reply::html(502));
     let again = program.run(&["list-models", "--json"]);

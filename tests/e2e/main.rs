@@ -14,6 +14,9 @@ mod guests;
 // One good answer, in each protocol and form.
 mod chat;
 
+// Vectors for texts.
+mod embed;
+
 // What goes upstream for what a client sends.
 mod upstream;
 
@@ -25,6 +28,12 @@ mod exhausted;
 
 // After the first words: good ends, breaks, clients that leave.
 mod streaming;
+
+// The same on the wire of Ollama's protocol, ending by ending.
+mod stream_table;
+
+// Random streams of the upstream: no line or ending that a client cannot read.
+mod random_streams;
 
 // What is remembered of failures, on disk and over a restart.
 mod cooldown;
@@ -49,6 +58,12 @@ mod bad_input;
 
 // Ollama's routes that manage models.
 mod manage;
+
+// The ten points by which one accepts a server for Ollama's.
+mod checklist;
+
+// What each client insists on that cannot run here, over awkward models.
+mod contracts;
 
 // Who may use the router, and who may look into it.
 mod access;

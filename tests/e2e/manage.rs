@@ -19,7 +19,7 @@ async fn a_pull_of_what_can_be_used_succeeds_without_a_call_upstream() {
         let whole = host.post("/api/pull", &json!({"model": name, "stream": false})).await;
         assert_eq!((whole.status, whole.json()), (200, json!({"status": "success"})), "{name}");
     }
-    assert!(host.sandbox.requests().iter().all(|request| request.path != "/chat/completions"));
+    assert!(host.sandbox.requests().iter().all(|request| request.path == "/key" || request.path.ends_with("/models")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,6 +56,22 @@ async fn what_would_change_a_model_is_refused_in_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_cannot_be_one_is_told_apart_from_an_unknown_one() {
+    let host = Setup::new().start().await;
+    let bad = json!({"model": "no spaces", "prompt": "x", "input": "x"});
+    for path in ["/api/show", "/api/generate", "/api/embed", "/api/embeddings", "/api/pull", "/api/push", "/api/create"]
+    {
+        assert_eq!(error(&host.post(path, &bad).await), (400, "invalid model name".to_owned()), "{path}");
+    }
+    let deleted = host.request("DELETE", "/api/delete", &[], &bad.to_string()).await;
+    assert_eq!(error(&deleted), (400, "name \"no spaces\" is invalid".to_owned()));
+    let copy = host.post("/api/copy", &json!({"source": "no spaces", "destination": "a"})).await;
+    assert_eq!(error(&copy), (400, "source \"no spaces\" is invalid".to_owned()));
+    let copy = host.post("/api/copy", &json!({"source": "joiner-8b:free", "destination": "b/"})).await;
+    assert_eq!(error(&copy), (400, "destination \"b/\" is invalid".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn there_are_no_blobs() {
     let host = Setup::new().start().await;
     let digest = format!("/api/blobs/sha256:{}", "0".repeat(64));
@@ -70,6 +86,29 @@ async fn the_cloud_of_ollama_is_off() {
     let status = host.get("/api/status").await;
     assert_eq!(status.json(), json!({"cloud": {"disabled": true, "source": "config"}}));
     assert_eq!(host.post("/api/me", &json!({})).await.status, 403);
+    assert_eq!(host.post("/api/signout", &json!({})).await.status, 400);
+    assert_eq!(host.request("DELETE", "/api/user/keys/abc", &[], "").await.status, 400);
+    let recommended = host.get("/api/experimental/model-recommendations").await.json();
+    let models = recommended["recommendations"].as_array().unwrap();
+    let expected = json!({
+        "model": "ember-coder-30b-a3b:free", "description": "Ember Coder 30B A3B (free)", "context_length": 262_144,
+        "max_output_tokens": 262_144,
+    });
+    assert_eq!((models.len(), &models[0]), (5, &expected));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn head_is_answered_where_ollama_answers_it() {
+    let host = Setup::new().start().await;
+    for path in ["/", "/api/version", "/api/tags"] {
+        let answer = host.request("HEAD", path, &[], "").await;
+        assert_eq!((answer.status, answer.text.as_str()), (200, ""), "{path}");
+    }
+    for path in ["/api/ps", "/api/status", "/api/experimental/model-recommendations"] {
+        let answer = host.request("HEAD", path, &[], "").await;
+        assert_eq!((answer.status, answer.header("allow")), (405, Some("GET")), "{path}");
+    }
+    assert_eq!(host.request("HEAD", "/api/chat", &[], "").await.status, 405);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,5 +118,26 @@ async fn a_slash_too_many_is_redirected() {
     assert_eq!((tags.status, tags.header("location")), (301, Some("/api/tags?x=1")));
     let chat = host.request("POST", "/api/chat/", &[], "{}").await;
     assert_eq!((chat.status, chat.header("location")), (307, Some("/api/chat")));
-    assert_eq!(host.request("GET", "/nothing/", &[], "").await.status, 404);
+    for path in ["/nothing/", "/api/", "/api/nothing/", "/api/tags//"] {
+        assert_eq!(host.request("GET", path, &[], "").await.status, 404, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_that_the_documents_tell_of_is_there() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/OLLAMA.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let host = Setup::new().start().await;
+    let mut routes = 0;
+    for row in text.lines() {
+        let [_, method, path, ..] = row.split('|').map(str::trim).collect::<Vec<_>>()[..] else { continue };
+        if !["DELETE", "GET", "HEAD", "POST"].contains(&method) {
+            continue;
+        }
+        let path = path.trim_matches('`').replace(":digest", &format!("sha256:{}", "0".repeat(64)));
+        let answer = host.request(method, &path, &[], "{}").await;
+        assert!(answer.status != 405 && answer.text != "404 page not found", "{method} {path}: {answer:?}");
+        routes += 1;
+    }
+    assert_eq!(routes, 23);
 }

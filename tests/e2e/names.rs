@@ -98,13 +98,19 @@ async fn a_gone_name_does_not_hide_why_the_others_failed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_name_is_404_in_the_protocols_words() {
     let host = start(Setup::new()).await;
-    for name in ["llama3.2", "acme/nothing", "twin", ":free"] {
+    for name in ["llama3.2", "acme/nothing", "twin"] {
         for form in FORMS {
             let answer = host.ask(form, name).await;
             assert_eq!((answer.status, form.error(&answer)), (404, format!("model '{name}' not found")), "{form:?}");
             if form.is_openai() {
                 assert_eq!(answer.json()["error"]["type"], "not_found_error");
             }
+        }
+    }
+    for name in [":free", "no spaces", "a/b/c/d", "-dash"] {
+        for form in FORMS {
+            let answer = host.ask(form, name).await;
+            assert_eq!((answer.status, form.error(&answer)), (400, "invalid model name".to_owned()), "{form:?} {name}");
         }
     }
     assert_eq!(host.called(), Vec::<String>::new());

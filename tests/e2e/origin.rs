@@ -48,6 +48,10 @@ async fn on_a_loopback_address_only_names_of_this_machine_are_answered() {
         let reply = host.request("GET", "/api/version", &[("host", name)], "").await;
         assert_eq!(reply.status, status, "{name}");
     }
+    for (name, status) in [("localhost", 204), ("study.local:1", 204), ("127.0.0.1", 405), ("evil.example", 403)] {
+        let reply = host.request("OPTIONS", "/api/chat", &[("host", name)], "").await;
+        assert_eq!(reply.status, status, "{name}");
+    }
     let open = Setup::new().start().await;
     let reply = open.request("GET", "/api/version", &[("host", "router.example")], "").await;
     assert_eq!(reply.status, 200);

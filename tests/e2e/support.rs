@@ -2,11 +2,13 @@
 //!
 //! Everything is real but the upstream. Nothing here waits for time to pass:
 //! tests wait for states, and each wait has a limit. The same question in every
-//! protocol is in [`ask`], small catalogues are in [`models`].
+//! protocol is in [`ask`], small catalogues are in [`models`], the bytes of an
+//! answer in [`wire`].
 
 pub mod ask;
 pub mod models;
 pub mod program;
+pub mod wire;
 
 use std::{
     net::SocketAddr,

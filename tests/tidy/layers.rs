@@ -20,16 +20,17 @@ const IMPORTS: &[(&str, &str)] = &[
     ("config", ""),
     ("routing", "catalog"),
     ("chat", "catalog routing"),
+    ("embeddings", "chat"),
     // Adapters: one outside technology each.
     ("config::load", "config"),
-    ("openrouter", "catalog chat config routing"),
+    ("openrouter", "catalog chat config embeddings routing"),
     ("policy", "catalog config routing"),
     ("store", "catalog config routing"),
     // Engine: what answers a request.
     ("current", "policy"),
-    ("failover", "catalog chat config current openrouter policy routing store"),
+    ("failover", "catalog chat config current embeddings openrouter policy routing store"),
     // Surface: it meets upstream and the database only through the engine.
-    ("api", "catalog chat config current failover policy routing"),
+    ("api", "catalog chat config current embeddings failover policy routing"),
     // Composition.
     ("telemetry", "config"),
     ("refresh", "catalog config current failover openrouter policy routing"),
@@ -45,7 +46,7 @@ const BEYOND_DOMAIN: &str =
     "config::load openrouter policy store current failover api telemetry refresh reload app cli sandbox";
 
 /// Any module.
-const ANYWHERE: &str = "catalog config routing chat \
+const ANYWHERE: &str = "catalog config routing chat embeddings \
     config::load openrouter policy store current failover api telemetry refresh reload app cli sandbox";
 
 /// Which outside crates may be named in which modules, and why only there.

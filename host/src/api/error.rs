@@ -14,10 +14,14 @@ use axum::{
 use serde_json::{Value, json};
 
 use crate::{
-    api::trail,
+    api::{names, trail},
     catalog::{Capabilities, ModelId},
     chat::Unreadable,
-    failover::{self, Try, ledger::Ledger},
+    failover::{
+        self, Try,
+        embed::{NoVectors, Why},
+        ledger::Ledger,
+    },
     policy::generation::Generation,
     routing::{FailureKind, health::Standing},
 };
@@ -69,7 +73,7 @@ impl Error {
     }
 
     /// Notes the tries before it.
-    fn after(self, tried: Vec<Try>) -> Self {
+    pub(super) fn after(self, tried: Vec<Try>) -> Self {
         Self { tried, ..self }
     }
 
@@ -176,7 +180,7 @@ impl From<failover::Error> for Error {
                 retry_after: Some(wait),
                 ..Self::new(StatusCode::TOO_MANY_REQUESTS, account_message(wait))
             },
-            Engine::Ambiguous { .. } | Engine::Unusable(_) => Self::bad_request(error.to_string()),
+            Engine::Ambiguous { .. } | Engine::NotChat(_) | Engine::Unusable(_) => Self::bad_request(error.to_string()),
             Engine::Denied { status, code, message } => {
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN);
                 Self { code: Some(code), ..Self::new(status, message) }
@@ -189,7 +193,17 @@ impl From<failover::Error> for Error {
                     "the list of models could not be fetched yet; see the router's log",
                 )
             },
-            Engine::NoCandidates { asked, needs } => Self::bad_request(no_candidates(asked.as_deref(), needs)),
+            Engine::NoCandidates { asked, lacking } => Self::bad_request(no_candidates(asked.as_deref(), lacking)),
+            Engine::NoVectors(NoVectors { name, .. }) | Engine::Unknown(name) if !names::is_wellformed(&name) => {
+                Self::bad_request("invalid model name")
+            }
+            Engine::NoVectors(unable) => {
+                let status = match unable.why {
+                    Why::NotFree | Why::Unknown => StatusCode::NOT_FOUND,
+                    Why::Several | Why::Unable => StatusCode::BAD_REQUEST,
+                };
+                Self::new(status, unable.to_string())
+            }
             Engine::Policy(source) => {
                 tracing::error!(error = %source, "request refused because the policy failed");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, source.to_string())
@@ -203,7 +217,7 @@ impl From<failover::Error> for Error {
                      (failover.requests_per_minute); try again later",
                 )
             },
-            Engine::Unknown(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
+            Engine::Unknown(name) => Self::new(StatusCode::NOT_FOUND, format!("model '{name}' not found")),
         }
     }
 }
@@ -215,24 +229,26 @@ fn account_message(wait: Duration) -> String {
     )
 }
 
-fn no_candidates(asked: Option<&str>, needs: Capabilities) -> String {
+fn no_candidates(asked: Option<&str>, lacking: Capabilities) -> String {
+    let names = [
+        (Capabilities::TOOLS, "tools"),
+        (Capabilities::TOOL_CHOICE, "a tool choice"),
+        (Capabilities::VISION, "images"),
+        (Capabilities::AUDIO, "audio"),
+        (Capabilities::FILES, "files"),
+        (Capabilities::REASONING, "thinking"),
+    ];
+    let unmet: Vec<&str> = names.iter().filter(|(need, _)| lacking.contains(*need)).map(|(_, name)| *name).collect();
     // Ollama's words, which its clients look for.
-    let unmet = |name: &str| match asked {
-        Some(model) => format!("{model} does not support {name}, and no other model that may be used does"),
-        None => format!("no model that may be used supports {name}"),
-    };
-    if needs.contains(Capabilities::TOOLS) {
-        unmet("tools")
-    } else if needs.contains(Capabilities::VISION) {
-        unmet("images")
-    } else if needs.contains(Capabilities::AUDIO) {
-        unmet("audio")
-    } else if needs.contains(Capabilities::FILES) {
-        unmet("files")
-    } else {
-        "no model can be used: none passes the filter, or the prompt is longer than every context; \
-         see the models with `ollama-router list-models`"
-            .to_owned()
+    match (asked, unmet.as_slice()) {
+        (_, []) => "no model can be used: none passes the filter, or the prompt is longer than every context; \
+                    see the models with `ollama-router list-models`"
+            .to_owned(),
+        (Some(model), unmet) => {
+            format!("{model} does not support {}, and no other model that may be used does", unmet.join(" and "))
+        }
+        (None, [unmet]) => format!("no model that may be used supports {unmet}"),
+        (None, unmet) => format!("no model that may be used supports {} together", unmet.join(" and ")),
     }
 }
 

@@ -5,6 +5,7 @@
 //! answered from memory.
 
 pub mod convert;
+pub(super) mod embed;
 pub mod lenient;
 pub mod listing;
 pub(super) mod manage;
@@ -42,7 +43,7 @@ use crate::{
         streaming::{self, Encode, End},
         trail,
     },
-    catalog::ModelId,
+    catalog::{Model, ModelId},
     chat::{Request, chunk::Chunk},
     failover::{Answered, ledger::now_ms},
     policy::generation::Generation,
@@ -70,7 +71,8 @@ pub(super) async fn generate(State(api): State<Api>, body: Body) -> Response {
 /// `GET /api/tags`.
 pub(super) async fn tags(State(api): State<Api>) -> Response {
     let generation = api.generation();
-    Json(listing::tags(&listed(&generation))).into_response()
+    let list = || serde_json::to_vec(&listing::tags(&listed(&generation))).unwrap_or_default().into();
+    json_response(api.0.tags.of(generation.number, list))
 }
 
 /// `POST /api/show`.
@@ -96,7 +98,7 @@ pub(super) async fn ps(State(api): State<Api>) -> Response {
 }
 
 async fn show_or_error(api: &Api, body: Body) -> Result<Response, Error> {
-    let bytes = body::read(body, api.max_body()).await?;
+    let bytes = read(api, body).await?;
     let request: ShowRequest<'_> = lenient::decode(&bytes)?;
     let name = request.model();
     if name.is_empty() {
@@ -130,7 +132,7 @@ fn listed(generation: &Generation) -> Vec<Listed<'_>> {
 
 async fn chat_or_error(api: &Api, body: Body) -> Result<Response, Error> {
     let call = Call { kind: Kind::Chat, timestamp: Timestamp::now(), started: Instant::now() };
-    let bytes = body::read(body, api.max_body()).await?;
+    let bytes = read(api, body).await?;
     let (model, asked) = {
         let request: ChatRequest<'_> = lenient::decode(&bytes)?;
         (request.model.to_string(), convert::chat_request(&request)?)
@@ -142,13 +144,18 @@ async fn chat_or_error(api: &Api, body: Body) -> Result<Response, Error> {
 
 async fn generate_or_error(api: &Api, body: Body) -> Result<Response, Error> {
     let call = Call { kind: Kind::Generate, timestamp: Timestamp::now(), started: Instant::now() };
-    let bytes = body::read(body, api.max_body()).await?;
+    let bytes = read(api, body).await?;
     let (model, asked) = {
         let request: GenerateRequest<'_> = lenient::decode(&bytes)?;
         (request.model.to_string(), convert::generate_request(&request)?)
     };
     drop(bytes);
     call.answer(api, model, asked).await
+}
+
+/// Reads a body, with the text in it made readable as Go does it.
+async fn read(api: &Api, body: Body) -> Result<Bytes, Error> {
+    Ok(lenient::text::sound(body::read(body, api.max_body()).await?))
 }
 
 fn or_error(answer: Result<Response, Error>) -> Response {
@@ -171,9 +178,30 @@ struct Call {
 impl Call {
     async fn answer(self, api: &Api, model: String, asked: Asked) -> Result<Response, Error> {
         match asked {
-            Asked::Load => self.idle(api, &model, Idle::Load),
             Asked::Unload => self.idle(api, &model, Idle::Unload),
-            Asked::Answer(request) => self.tell(api, model, request).await,
+            Asked::Load => {
+                self.check(api, &model)?;
+                self.idle(api, &model, Idle::Load)
+            }
+            Asked::Answer(request, stops) => {
+                self.check(api, &model)?;
+                self.tell(api, &Asker { model, stops }, request).await
+            }
+        }
+    }
+
+    /// Refuses a model that only embeds, in the words that Ollama has for it.
+    fn check(&self, api: &Api, model: &str) -> Result<(), Error> {
+        let generation = api.generation();
+        let what = match self.kind {
+            Kind::Chat => "chat",
+            Kind::Generate => "generate",
+        };
+        match api.failover().find(model, &generation)? {
+            Target::Model(number) if generation.catalog.model(number).is_some_and(Model::embeds) => {
+                Err(Error::bad_request(format!("\"{model}\" does not support {what}")))
+            }
+            Target::Any | Target::Gone | Target::Model(_) => Ok(()),
         }
     }
 
@@ -183,39 +211,45 @@ impl Call {
         Ok(json_response(stream::idle(self.kind, model, why, self.timestamp)))
     }
 
-    async fn tell(self, api: &Api, model: String, mut request: Request) -> Result<Response, Error> {
+    async fn tell(self, api: &Api, asker: &Asker, mut request: Request) -> Result<Response, Error> {
         request.whole_calls = true;
         let (streaming, prompt_tokens) = (request.streaming, request.needs.input_tokens);
         let answered = api.answer(request).await?;
+        let served_by = answered.model.clone();
         let reply = Reply {
             kind: self.kind,
-            model: &model,
-            served_by: &answered.model,
+            model: &asker.model,
+            served_by: &served_by,
             started: self.timestamp,
             prompt_tokens,
+            stops: &asker.stops,
         };
         if streaming {
-            let lines = Lines { encoder: Encoder::new(&reply), started: self.started, calls_told: false };
+            let lines = Lines { encoder: Encoder::new(&reply), started: self.started, told: Told::Pieces };
             return Ok(streamed(api, answered, lines));
         }
-        self.whole(answered, &model, prompt_tokens).await
+        self.whole(answered, &reply).await
     }
 
-    async fn whole(self, mut answered: Answered, model: &str, prompt_tokens: u32) -> Result<Response, Error> {
+    async fn whole(self, mut answered: Answered, reply: &Reply<'_>) -> Result<Response, Error> {
         let mut chunks = Vec::new();
         while let Some(chunk) = answered.reply.next().await {
             // Everything was held until the end, so nothing can fail any more.
             chunks.push(chunk.map_err(|failure| Error::new(StatusCode::BAD_GATEWAY, failure.message))?);
         }
-        let reply =
-            Reply { kind: self.kind, model, served_by: &answered.model, started: self.timestamp, prompt_tokens };
         let (first_token, elapsed) = (answered.reply.first_token(), self.started.elapsed());
-        let whole = stream::whole::whole(&reply, &chunks, first_token, elapsed)
+        let whole = stream::whole::whole(reply, &chunks, first_token, elapsed)
             .map_err(|bad| Error::new(StatusCode::BAD_GATEWAY, bad.to_string()))?;
         let mut response = json_response(whole);
         trail::mark(response.headers_mut(), &answered);
         Ok(response)
     }
+}
+
+/// What the client called the model, and where it wants its answer to end.
+struct Asker {
+    model: String,
+    stops: Vec<String>,
 }
 
 fn streamed(api: &Api, answered: Answered, lines: Lines) -> Response {
@@ -234,7 +268,17 @@ fn json_response(body: Bytes) -> Response {
 struct Lines {
     encoder: Encoder,
     started: Instant,
-    calls_told: bool,
+    told: Told,
+}
+
+/// How much of an answer has been told.
+enum Told {
+    /// Its pieces so far.
+    Pieces,
+    /// All its text.
+    Text,
+    /// All but that it is over.
+    Calls,
 }
 
 impl Lines {
@@ -249,14 +293,28 @@ impl Encode for Lines {
         self.encoder.chunk(chunk, elapsed, frame);
     }
 
+    fn is_over(&self) -> bool {
+        self.encoder.is_over()
+    }
+
     fn end(&mut self, frame: &mut BytesMut) -> Result<End, String> {
         let elapsed = self.elapsed();
-        if !std::mem::replace(&mut self.calls_told, true) {
-            self.encoder.calls(elapsed, frame).map_err(|bad| bad.to_string())?;
-            return Ok(End::More);
+        match self.told {
+            Told::Pieces => {
+                self.encoder.rest(elapsed, frame);
+                self.told = Told::Text;
+                Ok(End::More)
+            }
+            Told::Text => {
+                self.encoder.calls(elapsed, frame).map_err(|bad| bad.to_string())?;
+                self.told = Told::Calls;
+                Ok(End::More)
+            }
+            Told::Calls => {
+                self.encoder.finish(elapsed, frame);
+                Ok(End::Last)
+            }
         }
-        self.encoder.finish(elapsed, frame);
-        Ok(End::Last)
     }
 
     fn error(&mut self, message: &str, frame: &mut BytesMut) {

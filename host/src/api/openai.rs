@@ -28,6 +28,7 @@ use crate::{
     catalog::names::AUTO,
     chat::{Fields, Request, fold},
     failover::Answered,
+    policy::generation::Generation,
 };
 
 /// `POST /v1/chat/completions`.
@@ -46,8 +47,14 @@ async fn answer(api: &Api, body: Body) -> Result<Response, Error> {
 }
 
 /// `GET /v1/models`.
-pub(super) async fn models(State(api): State<Api>) -> Json<Value> {
+pub(super) async fn models(State(api): State<Api>) -> Response {
     let generation = api.generation();
+    let list = api.0.models.of(generation.number, || listed(&generation).to_string().into());
+    ([(CONTENT_TYPE, "application/json")], list).into_response()
+}
+
+/// Returns the list of models: `auto`, then those of the policy in its order.
+fn listed(generation: &Generation) -> Value {
     let model = |id: &str, created: u64, vendor: &str| json!({"id": id, "object": "model", "created": created, "owned_by": vendor});
     let visible = generation.visible.iter().filter_map(|number| generation.catalog.model(*number));
     let newest = visible.map(|found| found.created).max().unwrap_or_default();
@@ -57,7 +64,7 @@ pub(super) async fn models(State(api): State<Api>) -> Json<Value> {
         Some(model(generation.names.shown(*number)?, found.created, found.id.vendor()))
     });
     let data: Vec<Value> = std::iter::once(auto).chain(listed).collect();
-    Json(json!({"object": "list", "data": data}))
+    json!({"object": "list", "data": data})
 }
 
 #[derive(Default, Deserialize)]

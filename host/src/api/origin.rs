@@ -76,7 +76,9 @@ pub(super) async fn guard(State(api): State<Api>, request: Request, next: Next) 
         return StatusCode::FORBIDDEN.into_response();
     }
     let Some(origin) = request.headers().get(ORIGIN).cloned() else {
-        return next.run(request).await;
+        // Ollama's rule for hosts ends here for a name, and goes on for an address.
+        let asks = request.method() == Method::OPTIONS && origins.loopback && address(&host).is_none();
+        return if asks { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
     };
     let Ok(name) = origin.to_str() else { return StatusCode::FORBIDDEN.into_response() };
     if [format!("http://{host}"), format!("https://{host}")].iter().any(|own| own == name) {
@@ -117,16 +119,21 @@ impl Origins {
 
     /// Tells whether a `Host` header means this machine.
     fn is_own_name(&self, host: &str) -> bool {
-        let name = without_port(host).to_ascii_lowercase();
-        if let Ok(address) = name.trim_matches(['[', ']']).parse::<IpAddr>() {
+        if let Some(address) = address(host) {
             return is_near(address.to_canonical());
         }
+        let name = without_port(host).to_ascii_lowercase();
         let ends = [".localhost", ".local", ".internal"];
         name.is_empty()
             || name == "localhost"
             || name == self.hostname.to_ascii_lowercase()
             || ends.iter().any(|end| name.ends_with(end))
     }
+}
+
+/// Returns the address that a `Host` header is, if it is no name.
+fn address(host: &str) -> Option<IpAddr> {
+    without_port(host).trim_matches(['[', ']']).parse().ok()
 }
 
 /// Tells whether a text fits a pattern with at most one `*`.

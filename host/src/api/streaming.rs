@@ -27,6 +27,8 @@ const FRAME_BYTES: usize = 512;
 pub(super) trait Encode: Send + 'static {
     /// Appends what a chunk says, which may be nothing.
     fn chunk(&mut self, chunk: &Chunk, frame: &mut BytesMut);
+    /// Tells whether the answer is to end here, whatever else may come.
+    fn is_over(&self) -> bool;
     /// Appends one frame of the end of a complete answer, and tells whether
     /// another follows; an error if what came cannot be told in this protocol.
     fn end(&mut self, frame: &mut BytesMut) -> Result<End, String>;
@@ -88,12 +90,13 @@ impl<E: Encode + Unpin> Stream for Frames<E> {
                 State::Over => return Poll::Ready(None),
             }
             this.frame.reserve(FRAME_BYTES);
-            match ready!(Pin::new(&mut this.reply).poll_next(context)) {
+            let next = if this.encoder.is_over() { None } else { ready!(Pin::new(&mut this.reply).poll_next(context)) };
+            match next {
                 Some(Ok(_)) if this.cut.load(Ordering::Relaxed) => this.break_off("the router is stopping"),
                 Some(Ok(chunk)) => this.encoder.chunk(&chunk, &mut this.frame),
                 Some(Err(failure)) => this.break_off(&words(&failure)),
                 None => match this.encoder.end(&mut this.frame) {
-                    // The reply is at its end and says so again.
+                    // What is at its end says so again.
                     Ok(End::More) => {}
                     Ok(End::Last) => this.state = State::Over,
                     Err(message) => this.break_off(&message),

@@ -8,22 +8,33 @@ use std::fmt::Write as _;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::{
-    failover::{Answered, Try},
+    catalog::ModelId,
+    failover::{Answered, Try, embed::Embedded},
     policy::generation::Generation,
     routing::FailureKind,
 };
 
 /// Marks an answer with the model, the tries and the policy.
 pub(super) fn mark(headers: &mut HeaderMap, answered: &Answered) {
-    let attempts = calls(&answered.tried) + 1;
-    headers.insert(HeaderName::from_static("x-router-attempts"), HeaderValue::from(attempts));
-    if let Ok(model) = HeaderValue::from_str(answered.model.as_str()) {
+    let policy = policy(&answered.generation, answered.fallback);
+    write(headers, &answered.model, &answered.tried, policy);
+}
+
+/// Marks vectors with the model, the tries and the policy.
+pub(super) fn mark_vectors(headers: &mut HeaderMap, embedded: &Embedded) {
+    let policy = policy(&embedded.generation, embedded.fallback);
+    write(headers, &embedded.model, &embedded.tried, policy);
+}
+
+fn write(headers: &mut HeaderMap, model: &ModelId, tried: &[Try], policy: Option<HeaderValue>) {
+    headers.insert(HeaderName::from_static("x-router-attempts"), HeaderValue::from(calls(tried) + 1));
+    if let Ok(model) = HeaderValue::from_str(model.as_str()) {
         headers.insert(HeaderName::from_static("x-router-model"), model);
     }
-    if let Some(policy) = policy(&answered.generation, answered.fallback) {
+    if let Some(policy) = policy {
         headers.insert(HeaderName::from_static("x-router-policy"), policy);
     }
-    if let Some(trail) = header(&answered.tried) {
+    if let Some(trail) = header(tried) {
         headers.insert(HeaderName::from_static("x-router-trail"), trail);
     }
 }

@@ -87,7 +87,7 @@ fn print(models: &[ModelRow]) -> io::Result<()> {
         );
     }
     let mut table = Table::new();
-    table.load_style(NOTHING).set_header(["MODEL", "CONTEXT", "TOOLS", "VISION", "REASONING", "STATE", "ID"]);
+    table.load_style(NOTHING).set_header(["MODEL", "CONTEXT", "TOOLS", "VISION", "REASONING", "EMBEDS", "STATE", "ID"]);
     let mark = |has: bool| if has { "yes" } else { "-" };
     for model in models {
         let state = match model.state.cooldown_ms {
@@ -100,6 +100,7 @@ fn print(models: &[ModelRow]) -> io::Result<()> {
             mark(model.tools),
             mark(model.vision),
             mark(model.reasoning),
+            mark(model.embeds),
             &state,
             &model.id,
         ]);

@@ -271,7 +271,7 @@ impl Stream for Reply {
 }
 
 /// A call in progress, counted as such until it is dropped.
-struct Flight {
+pub(super) struct Flight {
     ledger: Arc<Ledger>,
     id: ModelId,
     started: Instant,
@@ -280,14 +280,20 @@ struct Flight {
 }
 
 impl Flight {
-    fn begin(ledger: &Arc<Ledger>, id: &ModelId) -> Self {
+    pub(super) fn begin(ledger: &Arc<Ledger>, id: &ModelId) -> Self {
         ledger.begin(id);
         Self { ledger: Arc::clone(ledger), id: id.clone(), started: Instant::now(), began: now_ms() }
     }
 
-    fn failed(&self, failure: Failure) -> Failure {
+    /// Notes that the call failed.
+    pub(super) fn failed(&self, failure: Failure) -> Failure {
         self.ledger.failed(&self.id, &failure, self.began);
         failure
+    }
+
+    /// Notes that the call was answered, all at once.
+    pub(super) fn answered(&self) {
+        self.ledger.answered(&self.id, self.started.elapsed(), 0, Duration::ZERO);
     }
 }
 

@@ -133,7 +133,8 @@ impl Budget {
     pub(super) fn failed(&self, failure: &Failure) {
         match failure.kind {
             FailureKind::RateLimitedDay => {}
-            FailureKind::Connect => self.state().quota.uncount(),
+            // Nobody was there, or nobody knew whose call it was.
+            FailureKind::Connect | FailureKind::KeyRejected => self.state().quota.uncount(),
             _ if failure.status != 0 => self.prove(),
             _ => {}
         }

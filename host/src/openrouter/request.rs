@@ -3,7 +3,7 @@
 //! A request is put together once, and once more in part for each model it is
 //! tried with. In free mode nothing that could cost money passes: prices are
 //! capped at zero and paid extras are refused in words, never dropped in
-//! silence. Pure.
+//! silence. Chats and texts for vectors alike. Pure.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use serde::Deserialize;
@@ -45,22 +45,13 @@ impl Body {
         for name in OURS {
             drop(fields.take(name));
         }
-        let mut provider: Option<Map<String, Value>> = fields.read("provider")?;
         if free_mode {
             refuse_paid(&fields)?;
-            let guard = provider.get_or_insert_default();
-            guard.insert("max_price".to_owned(), json!({"prompt": 0, "completion": 0}));
         }
+        let provider = provider(&fields, free_mode)?;
         let reasoning: Option<Value> = fields.read("reasoning")?;
         let [_, _, reasoning_effort, include_reasoning, tool_choice] = PER_MODEL.map(|name| fields.take(name));
-        Ok(Self {
-            fixed: join(&fields),
-            provider: provider.map(Value::Object),
-            reasoning,
-            reasoning_effort,
-            include_reasoning,
-            tool_choice,
-        })
+        Ok(Self { fixed: join(&fields), provider, reasoning, reasoning_effort, include_reasoning, tool_choice })
     }
 
     /// Returns the JSON to send to a model.
@@ -73,9 +64,10 @@ impl Body {
             member(&mut body, "provider", &provider.to_string());
         }
         let always_thinks = model.traits.contains(Traits::REASONING_MANDATORY);
-        let no_effort = self.reasoning_effort.as_ref().is_some_and(|effort| effort.get() == "\"none\"");
-        if always_thinks && (no_effort || self.reasoning.as_ref().is_some_and(switches_off)) {
-            // The nearest to no thinking: what it thinks is not shown.
+        let unthinking = self.reasoning.as_ref().is_some_and(switches_off)
+            || self.reasoning_effort.as_ref().is_some_and(|effort| effort.get() == "\"none\"");
+        if always_thinks && unthinking {
+            // It refuses the switch; what is thought can still be kept back.
             member(&mut body, "reasoning", "{\"exclude\":true}");
         } else {
             if let Some(reasoning) = &self.reasoning {
@@ -100,13 +92,47 @@ impl Body {
     }
 }
 
+/// Returns the JSON of a request for vectors, with the guards of free mode.
+///
+/// Fails with words for the client if a field that matters cannot be read.
+pub fn for_vectors(mut fields: Fields, model: &Model, free_mode: bool) -> Result<Bytes, Unreadable> {
+    drop(fields.take("model"));
+    let provider = provider(&fields, free_mode)?;
+    drop(fields.take("provider"));
+    let mut body = BytesMut::with_capacity(room(&fields) + 256);
+    body.put_slice(b"{\"model\":");
+    put(&mut body, &json!(model.id.as_str()).to_string());
+    if let Some(provider) = provider {
+        member(&mut body, "provider", &provider.to_string());
+    }
+    for (name, value) in fields.iter() {
+        member(&mut body, name, value.get());
+    }
+    body.put_u8(b'}');
+    Ok(body.freeze())
+}
+
+/// Returns what the client says of providers, in free mode with the price
+/// capped at zero.
+fn provider(fields: &Fields, free_mode: bool) -> Result<Option<Value>, Unreadable> {
+    let mut provider: Option<Map<String, Value>> = fields.read("provider")?;
+    if free_mode {
+        let guard = provider.get_or_insert_default();
+        guard.insert("max_price".to_owned(), json!({"prompt": 0, "completion": 0}));
+    }
+    Ok(provider.map(Value::Object))
+}
+
 fn join(fields: &Fields) -> Bytes {
-    let room = fields.iter().map(|(name, value)| name.len() + value.get().len() + 8).sum();
-    let mut fixed = BytesMut::with_capacity(room);
+    let mut fixed = BytesMut::with_capacity(room(fields));
     for (name, value) in fields.iter() {
         member(&mut fixed, name, value.get());
     }
     fixed.freeze()
+}
+
+fn room(fields: &Fields) -> usize {
+    fields.iter().map(|(name, value)| name.len() + value.get().len() + 8).sum()
 }
 
 fn member(body: &mut BytesMut, name: &str, value: &str) {
@@ -242,14 +268,30 @@ mod tests {
     }
 
     #[test]
+    fn a_request_for_vectors_passes_with_the_same_guard() {
+        let embedder = model(Traits::FREE, Capabilities::EMBEDDINGS);
+        let sent = |fields: &Value, free_mode| -> Value {
+            let fields = serde_json::from_str(&fields.to_string()).unwrap();
+            serde_json::from_slice(&for_vectors(fields, &embedder, free_mode).unwrap()).unwrap()
+        };
+        let fields = json!({"model": "auto", "input": ["ä\n", "b"], "dimensions": 8, "new_field": [null]});
+        let expected = json!({"model": "a/b:free", "input": ["ä\n", "b"], "dimensions": 8, "new_field": [null]});
+        assert_eq!(sent(&fields, false), expected);
+        let wide = json!({"input": "a", "provider": {"max_price": {"prompt": 9}, "only": ["P"]}});
+        let guard = json!({"max_price": {"prompt": 0, "completion": 0}, "only": ["P"]});
+        assert_eq!(sent(&wide, true), json!({"model": "a/b:free", "input": "a", "provider": guard}));
+    }
+
+    #[test]
     fn what_a_model_refuses_is_left_out_for_it_alone() {
         let thinker = model(Traits::REASONING_MANDATORY, Capabilities::TOOLS);
         let body = json!({"reasoning": {"effort": "none"}, "reasoning_effort": "none", "tool_choice": "auto"});
         let got = sent(&body, false, &thinker);
-        let hidden = json!({"exclude": true});
-        let options = json!({"include_usage": true});
-        let expected = json!({"model": "a/b:free", "stream": true, "stream_options": options, "reasoning": hidden});
-        assert_eq!(got, expected);
+        let stream = json!({"include_usage": true});
+        assert_eq!(
+            got,
+            json!({"model": "a/b:free", "stream": true, "stream_options": stream, "reasoning": {"exclude": true}})
+        );
         let named = json!({"tool_choice": "required", "reasoning": {"effort": "low"}});
         let got = sent(&named, false, &thinker);
         assert_eq!((&got["tool_choice"], &got["reasoning"]), (&json!("required"), &json!({"effort": "low"})));

@@ -7,6 +7,8 @@
 //! the plain order of the view. Who makes generations, and when, is
 //! `crate::reload`'s business.
 
+mod candidates;
+
 use std::{
     path::PathBuf,
     sync::{
@@ -19,7 +21,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     catalog::{
-        Catalog, Traits,
+        Capabilities, Catalog, Traits,
         names::{Names, Unknown},
     },
     policy::{
@@ -201,24 +203,6 @@ impl Generation {
         Ok(generation)
     }
 
-    /// Returns the numbers of the models that can answer such a request: visible,
-    /// able, and in free mode free; in the order of the view.
-    pub fn candidates(&self, needs: &Needs) -> Vec<u32> {
-        let able = |number: &u32| self.catalog.model(*number).is_some_and(|model| needs.met_by(model));
-        self.visible.iter().copied().filter(able).collect()
-    }
-
-    /// Returns the candidates for a request, without those that are known to
-    /// refuse it and those whose last day is over.
-    pub fn fit(&self, query: &Query, facts: &[Fact]) -> Vec<u32> {
-        let unfit: Vec<u32> = facts.iter().filter(|fact| fact.unfit).map(|fact| fact.model).collect();
-        let is_over = |number: u32| self.catalog.model(number).is_none_or(|model| model.is_over(query.now_ms / 1000));
-        self.candidates(&query.needs)
-            .into_iter()
-            .filter(|number| !unfit.contains(number) && !is_over(*number))
-            .collect()
-    }
-
     /// Decides which models a request is tried with.
     ///
     /// The answer is sound whatever the policy says. Dropping the future leaves
@@ -318,7 +302,7 @@ impl Generation {
             let query = Query {
                 target,
                 needs,
-                wishes: crate::catalog::Capabilities::empty(),
+                wishes: Capabilities::empty(),
                 streaming: true,
                 limit: 4,
                 quota_left: None,

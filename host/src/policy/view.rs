@@ -26,8 +26,8 @@ pub(super) fn checked(
                 if std::mem::replace(seen, true) {
                     return refuse(format!("its view names model {number} twice"));
                 }
-                let usable = model.traits.contains(Traits::CHAT) && (!free_mode || model.traits.contains(Traits::FREE));
-                if usable {
+                let answers = model.traits.contains(Traits::CHAT) || model.embeds();
+                if answers && (!free_mode || model.traits.contains(Traits::FREE)) {
                     visible.push(number);
                 } else {
                     tracing::warn!(model.id = %model.id, "the policy shows a model that may not be used; it stays hidden");

@@ -1,6 +1,7 @@
 //! The last good catalogue on disk, for a start without the network.
 //!
-//! `models.json` holds what OpenRouter sent, with where it came from and when;
+//! `models.json` holds what OpenRouter sent, both its list of models and that of
+//! embedding models, with where it came from and when;
 //! `free-models` holds the ids of the free chat models, one a line, as the
 //! ancestor of this program wrote them. A copy that cannot be read is set aside
 //! and never stops a start.
@@ -12,6 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -42,6 +44,8 @@ struct Saved<'a> {
     formerly: BTreeSet<String>,
     #[serde(borrow)]
     models: &'a RawValue,
+    #[serde(borrow, default)]
+    embeddings: Option<&'a RawValue>,
 }
 
 #[derive(Serialize)]
@@ -50,6 +54,8 @@ struct Saving<'a> {
     fetched: u64,
     formerly: &'a BTreeSet<String>,
     models: &'a RawValue,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    embeddings: Option<&'a RawValue>,
 }
 
 impl Copy {
@@ -58,8 +64,9 @@ impl Copy {
         Self { folder: folder.to_owned(), source: source.to_owned() }
     }
 
-    /// Reads the copy; `None` if there is none, or none of this source.
-    pub(super) fn read(&self, now: u64) -> Option<Catalog> {
+    /// Reads the copy, and the list of embedding models in it as it came; `None`
+    /// if there is none, or none of this source.
+    pub(super) fn read(&self, now: u64) -> Option<(Catalog, Option<Bytes>)> {
         let path = self.folder.join(MODELS);
         let text = match fs::read(&path) {
             Ok(text) => text,
@@ -70,7 +77,7 @@ impl Copy {
             }
         };
         match parse(&text, now) {
-            Ok((source, catalog)) => (source == self.source).then_some(catalog),
+            Ok((source, catalog, embeddings)) => (source == self.source).then_some((catalog, embeddings)),
             Err(error) => {
                 self.set_aside(&path, now, &error);
                 None
@@ -79,12 +86,13 @@ impl Copy {
     }
 
     /// Writes a catalogue as it came, and the list of its free models.
-    pub(super) fn write(&self, body: &[u8], catalog: &Catalog) -> io::Result<()> {
+    pub(super) fn write(&self, body: &[u8], embeddings: Option<&[u8]>, catalog: &Catalog) -> io::Result<()> {
         let saving = Saving {
             source: &self.source,
             fetched: catalog.fetched(),
             formerly: catalog.formerly(),
             models: serde_json::from_slice(body)?,
+            embeddings: embeddings.map(serde_json::from_slice).transpose()?,
         };
         fs::create_dir_all(&self.folder)?;
         replace(&self.folder.join(MODELS), &serde_json::to_vec(&saving)?)?;
@@ -109,13 +117,18 @@ pub(super) fn formerly(old: &Catalog) -> BTreeSet<String> {
     old.models().iter().map(|model| model.id.to_string()).chain(gone).take(MAX_FORMERLY).collect()
 }
 
-fn parse(text: &[u8], now: u64) -> Result<(String, Catalog), String> {
+fn parse(text: &[u8], now: u64) -> Result<(String, Catalog, Option<Bytes>), String> {
     let saved: Saved<'_> = serde_json::from_slice(text).map_err(|error| error.to_string())?;
-    let parsed = models::parse(saved.models.get().as_bytes(), now).map_err(|error| error.to_string())?;
-    if parsed.models.is_empty() {
+    let read = |list: &RawValue| models::parse(list.get().as_bytes(), now).map_err(|error| error.to_string());
+    let mut found = read(saved.models)?.models;
+    if found.is_empty() {
         return Err("it holds no model".to_owned());
     }
-    Ok((saved.source, Catalog::new(parsed.models, saved.formerly, saved.fetched)))
+    if let Some(list) = saved.embeddings {
+        found.extend(read(list)?.models);
+    }
+    let embeddings = saved.embeddings.map(|list| Bytes::copy_from_slice(list.get().as_bytes()));
+    Ok((saved.source, Catalog::new(found, saved.formerly, saved.fetched), embeddings))
 }
 
 fn free_models(catalog: &Catalog) -> String {

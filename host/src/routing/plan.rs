@@ -46,8 +46,11 @@ impl Needs {
     /// against it with half of it to spare: what is really too long is refused
     /// by the model itself, and then a larger one is tried.
     pub fn met_by(&self, model: &Model) -> bool {
-        let fits = model.context_tokens == 0 || self.input_tokens / 3 * 2 <= model.context_tokens;
-        model.capabilities.contains(self.capabilities) && fits
+        let wants_vectors = self.capabilities.contains(Capabilities::EMBEDDINGS);
+        let of_its_kind = model.embeds() == wants_vectors;
+        // Texts for vectors can be cut, and a client may have asked for that.
+        let fits = wants_vectors || model.context_tokens == 0 || self.input_tokens / 3 * 2 <= model.context_tokens;
+        of_its_kind && model.capabilities.contains(self.capabilities) && fits
     }
 }
 

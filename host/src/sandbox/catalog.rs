@@ -39,6 +39,11 @@ pub fn embeddings() -> Value {
     body(others::EMBEDDING, "")
 }
 
+/// Returns a list of no models.
+pub(super) fn none() -> Value {
+    body(&[], "")
+}
+
 /// Returns what `/models` lists: without `every_output` only models that write text.
 pub(super) fn listing(catalog: &Value, every_output: bool) -> Value {
     let mut listing = catalog.clone();

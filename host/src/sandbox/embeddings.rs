@@ -33,6 +33,10 @@ pub(super) fn reply(models: &Value, request: &Value, id: &str) -> Reply {
     if inputs.is_empty() || inputs.len() > INPUTS_MAX {
         return Reply::error(400, "Input must hold 1 to 2048 texts");
     }
+    let longest = inputs.iter().map(|text| tokens(text)).max().unwrap_or_default();
+    if let Some(context) = catalog::context_tokens(model).filter(|context| longest > *context) {
+        return Reply::context_exceeded(context, longest);
+    }
     let dimensions = match &request["dimensions"] {
         Value::Null => DEFAULT_DIMENSIONS,
         given => given.as_u64().unwrap_or_default(),

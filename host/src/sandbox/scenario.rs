@@ -25,6 +25,7 @@ const DEMO_REMEMBERED_MAX: usize = 16;
 pub struct Scenario {
     pub(super) manner: Manner,
     pub(super) catalog: Value,
+    pub(super) embeddings: Value,
     pub(super) seed: u64,
     pub(super) remembered_max: usize,
     pub(super) always: Vec<(String, Reply)>,
@@ -45,6 +46,7 @@ impl Scenario {
         Self {
             manner: Manner::Quiet,
             catalog: catalog::demo(),
+            embeddings: catalog::embeddings(),
             seed: DEFAULT_SEED,
             remembered_max: QUIET_REMEMBERED_MAX,
             always: Vec::new(),
@@ -57,9 +59,15 @@ impl Scenario {
         Self { manner: Manner::Demo, remembered_max: DEMO_REMEMBERED_MAX, always: vec![gated], ..Self::quiet() }
     }
 
-    /// Serves `catalog`, a whole `/models` body, in place of the built-in one.
+    /// Serves `catalog`, a whole `/models` body, in place of the built-in one,
+    /// and no embedding models.
     pub fn catalog(self, catalog: Value) -> Self {
-        Self { catalog, ..self }
+        Self { catalog, embeddings: catalog::none(), ..self }
+    }
+
+    /// Serves `embeddings`, a whole `/embeddings/models` body.
+    pub fn embeddings(self, embeddings: Value) -> Self {
+        Self { embeddings, ..self }
     }
 
     /// Sets the seed of the demo's chance: one seed, one course of events.

@@ -12,7 +12,6 @@ use fastrand::Rng;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::sandbox::catalog;
 use crate::sandbox::mishap::Deck;
 use crate::sandbox::record::Log;
 use crate::sandbox::reply::Reply;
@@ -53,7 +52,7 @@ impl Shared {
     pub(super) fn new(scenario: Scenario, stop: watch::Receiver<bool>) -> Self {
         let shared = Self {
             manner: scenario.manner,
-            embeddings: Arc::new(catalog::embeddings()),
+            embeddings: Arc::new(scenario.embeddings),
             log: Arc::new(Log::new(scenario.remembered_max)),
             stop,
             state: Mutex::new(State {

@@ -15,8 +15,9 @@ use crate::settings::Settings;
 /// Returns the visible models, best first, and the hidden ones with reasons.
 ///
 /// The best has the largest context, then the longest answer, then the first
-/// id by the alphabet. Routers come last: what they pick, and how large it is,
-/// nobody knows beforehand.
+/// id by the alphabet. Routers come after the chat models: what they pick, and
+/// how large it is, nobody knows beforehand. Embedding models come last: they
+/// stand in for nobody, and a list for people begins with what converses.
 pub(crate) fn view(settings: &Settings, models: &[Model]) -> View {
     let mut shown = Vec::with_capacity(models.len());
     let mut hidden = Vec::new();
@@ -35,6 +36,7 @@ pub(crate) fn view(settings: &Settings, models: &[Model]) -> View {
 /// What the order goes by: the smallest is the best, and no two are equal.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Merit<'a> {
+    embeds: bool,
     is_router: bool,
     context_tokens: Reverse<u32>,
     max_output_tokens: Reverse<u32>,
@@ -45,6 +47,7 @@ struct Merit<'a> {
 impl<'a> Merit<'a> {
     fn new(number: u32, model: &'a Model) -> Self {
         Self {
+            embeds: model.capabilities.contains(Capabilities::EMBEDDINGS),
             is_router: model.traits.contains(Traits::ROUTER),
             context_tokens: Reverse(model.context_tokens),
             max_output_tokens: Reverse(model.max_output_tokens),
@@ -57,9 +60,9 @@ impl<'a> Merit<'a> {
 /// Says why a model is hidden, or `None` if it is not.
 ///
 /// The first reason counts: the one that the operator can change last comes
-/// first, so that nobody edits a filter for a model that cannot chat anyway.
+/// first, so that nobody edits a filter for a model that cannot be used anyway.
 fn why_hidden(settings: &Settings, model: &Model) -> Option<Reason> {
-    if !model.traits.contains(Traits::CHAT) || model.capabilities.contains(Capabilities::EMBEDDINGS) {
+    if !model.traits.contains(Traits::CHAT) && !model.capabilities.contains(Capabilities::EMBEDDINGS) {
         return Some(Reason::NotChat);
     }
     if settings.free_mode && !model.traits.contains(Traits::FREE) {

@@ -9,7 +9,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 pub(crate) enum Reason {
-    /// Hidden: it does not converse.
+    /// Hidden: it neither converses nor embeds.
     NotChat = 1,
     /// Hidden or left out: a request to it may cost something.
     NotFree = 2,
@@ -57,7 +57,7 @@ impl Reason {
     /// Returns the fragment that people read.
     pub(crate) const fn text(self) -> &'static str {
         match self {
-            Self::NotChat => "not a chat model",
+            Self::NotChat => "neither a chat nor an embedding model",
             Self::NotFree => "not free",
             Self::NoTools => "calls no tools, and `tool_use_only` is set",
             Self::Filtered => "no pattern of the filter is part of its id or name",

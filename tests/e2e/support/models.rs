@@ -44,6 +44,15 @@ pub fn entry(id: &str, context: u32) -> Value {
     })
 }
 
+/// Returns a free model that turns texts into vectors.
+pub fn embedder(id: &str, context: u32) -> Value {
+    let mut model = entry(id, context);
+    model["architecture"]["output_modalities"] = json!(["embeddings"]);
+    model["supported_parameters"] = json!([]);
+    model["top_provider"]["max_completion_tokens"] = Value::Null;
+    model
+}
+
 /// Returns a model that is not free.
 pub fn paid(id: &str, context: u32) -> Value {
     let mut model = entry(id, context);

@@ -151,6 +151,9 @@ pub struct ModelRow {
     pub vision: bool,
     /// Whether it shows its thinking.
     pub reasoning: bool,
+    /// Whether it turns texts into vectors, and does nothing else.
+    #[serde(default)]
+    pub embeds: bool,
     /// Whether it costs nothing.
     pub free: bool,
     /// Dollars for a million prompt tokens.
@@ -242,6 +245,7 @@ fn model_row(model: &Model, name: &str, health: Option<&Health>, now: u64) -> Mo
         tools: model.capabilities.contains(Capabilities::TOOLS),
         vision: model.capabilities.contains(Capabilities::VISION),
         reasoning: model.capabilities.contains(Capabilities::REASONING),
+        embeds: model.embeds(),
         free: model.traits.contains(Traits::FREE),
         prompt_price: model.prompt_price,
         completion_price: model.completion_price,

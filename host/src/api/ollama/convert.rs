@@ -1,21 +1,11 @@
 //! Ollama's requests, turned into the neutral chat request.
 //!
 //! Pure, and the only place that knows both spellings. What a client asks for
-//! either has a form upstream, or is refused in Ollama's words, or stands in
-//! the table below. Knows no model and no catalogue: whether a model can do
-//! what is asked is found out later. Messages are in `messages`, the ids of
-//! tool calls in `pairing`, pictures in `images`.
-//!
-//! | accepted without effect | why |
-//! |---|---|
-//! | `num_ctx`, `num_keep`, `repeat_last_n`, `typical_p`, `draft_num_predict` | no counterpart upstream |
-//! | `num_batch`, `num_gpu`, `main_gpu`, `num_thread`, `use_mmap` and older ones | about the machine of the model |
-//! | `mirostat*`, `tfs_z`, `penalize_newline` and unknown options | Ollama ignores them too |
-//! | negative `seed`, `num_predict` of 0 and less | say what is so without them |
-//! | `keep_alive` | models stay; but 0 without a prompt is answered as an unload |
-//! | `shift`, `_debug_render_only` | about Ollama's own runner |
-//! | `context` | holds tokens of a local model; never handed out by us |
-//! | `raw` alone | the upstream applies the model's template; the prompt goes as it is |
+//! either has a form upstream, or is refused in Ollama's words, or has none: the
+//! tables of `host/OLLAMA.md` tell which, and change with this file. Knows no
+//! model and no catalogue: whether a model can do what is asked is found out
+//! later. Messages are in `messages`, the ids of tool calls in `pairing`,
+//! pictures in `images`.
 
 mod images;
 mod messages;
@@ -33,6 +23,7 @@ use crate::{
             settings::{Format, KeepAlive, Think},
         },
     },
+    catalog::Capabilities,
     chat::{Fields, Request},
 };
 
@@ -43,8 +34,8 @@ pub enum Asked {
     Load,
     /// To unload the model: nothing is to be done.
     Unload,
-    /// An answer.
-    Answer(Request),
+    /// An answer, which is to end at one of these texts.
+    Answer(Request, Vec<String>),
 }
 
 /// Returns what a call of `/api/chat` asks for; streaming unless it says no.
@@ -69,8 +60,7 @@ pub fn chat_request(request: &ChatRequest<'_>) -> Result<Asked, Refused> {
     {
         fields.set("tools", tools);
     }
-    settings.write(&mut fields);
-    answer(&request.model, request.stream, fields)
+    settings.answer(&request.model, request.stream, fields)
 }
 
 /// Returns what a call of `/api/generate` asks for; streaming unless it says no.
@@ -105,14 +95,7 @@ pub fn generate_request(request: &GenerateRequest<'_>) -> Result<Asked, Refused>
     let conversation = if request.system.is_empty() { vec![prompt] } else { vec![system, prompt] };
     let mut fields = Fields::default();
     fields.set("messages", &messages::outgoing(&conversation)?);
-    settings.write(&mut fields);
-    answer(&request.model, request.stream, fields)
-}
-
-fn answer(model: &str, stream: Option<bool>, fields: Fields) -> Result<Asked, Refused> {
-    Request::new(model.to_owned(), stream.unwrap_or(true), fields)
-        .map(Asked::Answer)
-        .map_err(|unreadable| Refused(unreadable.to_string()))
+    settings.answer(&request.model, request.stream, fields)
 }
 
 fn loading(keep_alive: Option<KeepAlive>) -> Asked {
@@ -150,6 +133,19 @@ struct Settings<'a> {
 }
 
 impl Settings<'_> {
+    /// Returns the request for an answer to what is in `fields` already.
+    fn answer(&self, model: &str, stream: Option<bool>, mut fields: Fields) -> Result<Asked, Refused> {
+        self.write(&mut fields);
+        let mut request = Request::new(model.to_owned(), stream.unwrap_or(true), fields)
+            .map_err(|unreadable| Refused(unreadable.to_string()))?;
+        // Ollama refuses a model that cannot think where thinking is asked for;
+        // here one that can stands in, as with tools.
+        if matches!(self.think, Some(Think::On | Think::Level(_))) {
+            request.needs.capabilities |= Capabilities::REASONING;
+        }
+        Ok(Asked::Answer(request, self.options.stop.clone()))
+    }
+
     fn write(&self, fields: &mut Fields) {
         match self.format {
             Format::Free => {}
@@ -183,6 +179,9 @@ impl Settings<'_> {
     }
 }
 
+/// The most texts that the upstream takes as `stop`.
+const MAX_STOPS: usize = 4;
+
 fn write_options(options: &Options, fields: &mut Fields) {
     let numbers = [
         ("temperature", options.temperature),
@@ -208,8 +207,10 @@ fn write_options(options: &Options, fields: &mut Fields) {
             fields.set(name, &value);
         }
     }
-    if !options.stop.is_empty() {
-        fields.set("stop", &options.stop);
+    // Further ones are looked for here, and so are these, in case a model does not.
+    let stops = options.stop.get(..MAX_STOPS).unwrap_or(&options.stop);
+    if !stops.is_empty() {
+        fields.set("stop", stops);
     }
 }
 

@@ -2,10 +2,13 @@
 //!
 //! In structs, keys match in any case, `null` means not given, the last of two
 //! equal keys counts and unknown ones are nothing. Maps and raw values (tool
-//! schemas, arguments, formats) are left as they are. Knows no route and no
-//! field; what the fields are is in [`wire`](super::wire).
+//! schemas, arguments, formats) are left as they are. Broken characters are
+//! mended in [`text`]. Knows no route and no field; what the fields are is in
+//! [`wire`](super::wire).
 //!
 //! Outside fact: the rules of <https://pkg.go.dev/encoding/json#Unmarshal>.
+
+pub mod text;
 
 use std::fmt;
 

@@ -10,6 +10,7 @@
 
 mod auto;
 mod guess;
+pub mod recommend;
 
 use std::cmp::Reverse;
 
@@ -156,7 +157,7 @@ pub fn process(listed: Listed<'_>, expires_at: Timestamp) -> Process {
         size: SIZE_BYTES,
         digest: digest(model),
         details: details(model),
-        expires_at: expires_at.to_string(),
+        expires_at: date(expires_at),
         size_vram: SIZE_BYTES,
         context_length: model.context_tokens,
     }
@@ -214,6 +215,10 @@ fn details(model: &Model) -> Details {
     if model.capabilities.contains(Capabilities::VISION) {
         families.push("clip".to_owned());
     }
+    // Page Assist takes models of this family, and no others, for embedding models.
+    if model.embeds() && family != "bert" {
+        families.push("bert".to_owned());
+    }
     Details {
         parent_model: "",
         format: "gguf",
@@ -226,7 +231,7 @@ fn details(model: &Model) -> Details {
 
 /// Returns what a model can do, in Ollama's words.
 fn capabilities(model: &Model) -> Vec<&'static str> {
-    if model.capabilities.contains(Capabilities::EMBEDDINGS) {
+    if model.embeds() {
         return vec!["embedding"];
     }
     let mut words = vec!["completion"];
@@ -253,7 +258,13 @@ fn digest(model: &Model) -> String {
 /// Returns when the model was listed first; a time that is none counts as 1970.
 fn modified_at(model: &Model) -> String {
     let seconds = i64::try_from(model.created).ok();
-    seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
+    date(seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).unwrap_or(Timestamp::UNIX_EPOCH))
+}
+
+/// Writes a date as Ollama's are: with a fraction of a second, for the formats
+/// of Swift clients want one and without it their whole list is empty.
+fn date(date: Timestamp) -> String {
+    format!("{date:.3}")
 }
 
 /// Returns the name that people read, unlike any other model's: VS Code shows

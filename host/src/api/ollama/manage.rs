@@ -13,13 +13,19 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::api::{
-    Api, body,
-    error::Error,
-    ollama::{
-        lenient, or_error, stream,
-        wire::manage::{CopyRequest, ManageRequest, Progress},
+use crate::{
+    api::{
+        Api,
+        error::Error,
+        names,
+        ollama::{
+            self, lenient,
+            listing::recommend,
+            or_error, stream,
+            wire::manage::{CopyRequest, ManageRequest, Progress},
+        },
     },
+    failover,
 };
 
 /// `POST /api/pull`.
@@ -44,8 +50,7 @@ pub(in crate::api) async fn copy(State(api): State<Api>, body: Body) -> Response
 
 /// `DELETE /api/delete`.
 pub(in crate::api) async fn delete(State(api): State<Api>, body: Body) -> Response {
-    let why = "models are OpenRouter's and cannot be deleted; to hide one, use the file models-filter/filter";
-    or_error(refuse_known(&api, body, why).await)
+    or_error(delete_or_error(&api, body).await)
 }
 
 /// `HEAD` and `POST /api/blobs/:digest`: there are no blobs, and none is taken.
@@ -75,19 +80,28 @@ pub(in crate::api) async fn no_cloud() -> Response {
     )))
 }
 
-/// `POST /api/signout`.
+/// `GET /api/experimental/model-recommendations`: the models that would be tried first.
+pub(in crate::api) async fn recommendations(State(api): State<Api>) -> Response {
+    let generation = api.generation();
+    Json(recommend::recommendations(&ollama::listed(&generation))).into_response()
+}
+
+/// `POST /api/signout`, and the older `DELETE /api/user/keys/:key`.
 pub(in crate::api) async fn sign_out() -> Response {
     // Not 401, at which clients ask people to sign in.
     or_error(Err(Error::bad_request("you are not currently signed in")))
 }
 
 async fn pull_or_error(api: &Api, body: Body) -> Result<Response, Error> {
-    let bytes = body::read(body, api.max_body()).await?;
+    let bytes = ollama::read(api, body).await?;
     let request: ManageRequest<'_> = lenient::decode(&bytes)?;
     if request.model().is_empty() {
         return Err(Error::bad_request("invalid model name"));
     }
     let served = api.failover().find(request.model(), &api.generation()).is_ok();
+    if !served && !names::is_wellformed(request.model()) {
+        return Err(Error::bad_request("invalid model name"));
+    }
     let streaming = request.stream.unwrap_or(true);
     let unknown = "pull model manifest: file does not exist";
     match (served, streaming) {
@@ -99,9 +113,9 @@ async fn pull_or_error(api: &Api, body: Body) -> Result<Response, Error> {
 }
 
 async fn create_or_error(api: &Api, body: Body) -> Result<Response, Error> {
-    let bytes = body::read(body, api.max_body()).await?;
+    let bytes = ollama::read(api, body).await?;
     let request: ManageRequest<'_> = lenient::decode(&bytes)?;
-    if request.model().is_empty() {
+    if !names::is_wellformed(request.model()) {
         return Err(Error::bad_request("invalid model name"));
     }
     Err(unsupported(
@@ -110,10 +124,11 @@ async fn create_or_error(api: &Api, body: Body) -> Result<Response, Error> {
 }
 
 async fn copy_or_error(api: &Api, body: Body) -> Result<Response, Error> {
-    let bytes = body::read(body, api.max_body()).await?;
+    let bytes = ollama::read(api, body).await?;
     let request: CopyRequest<'_> = lenient::decode(&bytes)?;
     for (name, value) in [("source", &request.source), ("destination", &request.destination)] {
-        if value.is_empty() {
+        let known = || name == "source" && api.failover().find(value, &api.generation()).is_ok();
+        if !names::is_wellformed(value) && !known() {
             return Err(Error::bad_request(format!("{name} \"{value}\" is invalid")));
         }
     }
@@ -123,9 +138,25 @@ async fn copy_or_error(api: &Api, body: Body) -> Result<Response, Error> {
     Err(unsupported("models are OpenRouter's and cannot be copied"))
 }
 
+async fn delete_or_error(api: &Api, body: Body) -> Result<Response, Error> {
+    let bytes = ollama::read(api, body).await?;
+    let request: ManageRequest<'_> = lenient::decode(&bytes)?;
+    let name = request.model();
+    match api.failover().find(name, &api.generation()) {
+        _ if name.is_empty() => Err(Error::bad_request("model is required")),
+        Err(failover::Error::Unknown(_)) if !names::is_wellformed(name) => {
+            Err(Error::bad_request(format!("name {name:?} is invalid")))
+        }
+        Err(error) => Err(error.into()),
+        Ok(_) => Err(unsupported(
+            "models are OpenRouter's and cannot be deleted; to hide one, use the file models-filter/filter",
+        )),
+    }
+}
+
 /// Refuses what is asked of a model that is served; another is not found.
 async fn refuse_known(api: &Api, body: Body, why: &str) -> Result<Response, Error> {
-    let bytes = body::read(body, api.max_body()).await?;
+    let bytes = ollama::read(api, body).await?;
     let request: ManageRequest<'_> = lenient::decode(&bytes)?;
     if request.model().is_empty() {
         return Err(Error::bad_request("model is required"));

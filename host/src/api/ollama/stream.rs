@@ -26,6 +26,7 @@ use crate::{
     catalog::ModelId,
     chat::{
         chunk::{Chunk, Delta},
+        stops::Stops,
         tools::ToolCalls,
     },
 };
@@ -55,6 +56,8 @@ pub struct Reply<'a> {
     pub started: Timestamp,
     /// Tokens of the prompt, estimated, for a reply that does not tell them.
     pub prompt_tokens: u32,
+    /// Texts at which it is to end.
+    pub stops: &'a [String],
 }
 
 /// Writes a reply as lines while it comes in.
@@ -71,6 +74,7 @@ pub struct Encoder {
     started: Timestamp,
     figures: Figures,
     calls: ToolCalls,
+    stops: Stops,
 }
 
 impl Encoder {
@@ -88,6 +92,7 @@ impl Encoder {
             started: reply.started,
             figures: Figures::new(reply.prompt_tokens),
             calls: ToolCalls::default(),
+            stops: Stops::new(reply.stops.to_vec()),
         }
     }
 
@@ -96,11 +101,15 @@ impl Encoder {
     /// Fragments of tool calls are kept for [`Self::calls`]. An error that the
     /// piece carries is the caller's business and is not looked at.
     pub fn chunk(&mut self, chunk: &Chunk, elapsed: Duration, out: &mut BytesMut) {
+        if self.is_over() {
+            return;
+        }
         let Some(delta) = self.take(chunk, elapsed) else { return };
+        let text = self.stops.pass(delta.text().unwrap_or_default());
         let images = pictures(&delta.images);
         let probabilities = probabilities(chunk);
         let content = Content {
-            text: delta.text().unwrap_or_default(),
+            text: &text,
             thinking: delta.thinking().unwrap_or_default(),
             images: &images,
             calls: &[],
@@ -113,9 +122,28 @@ impl Encoder {
         }
     }
 
+    /// Tells whether a text came at which the reply is to end.
+    pub fn is_over(&self) -> bool {
+        self.stops.is_over()
+    }
+
+    /// Appends the line with text that was held, because a stop could have begun
+    /// with it; nothing without any.
+    ///
+    /// To be called once, after the last piece and before [`Self::calls`].
+    pub fn rest(&mut self, elapsed: Duration, out: &mut BytesMut) {
+        let text = self.stops.rest();
+        if !text.is_empty() {
+            let content = Content { text: &text, ..Content::default() };
+            self.begin(&content, elapsed, out);
+            out.put_slice(b",\"done\":false");
+            self.end(&content, out);
+        }
+    }
+
     /// Appends the line with the tool calls, all complete; nothing without any.
     ///
-    /// To be called once, after the last piece and before [`Self::finish`].
+    /// To be called once, after [`Self::rest`] and before [`Self::finish`].
     /// Fails if a call cannot be told as Ollama tells it, with an object for
     /// arguments: then the reply has failed and is not to be finished.
     pub fn calls(&mut self, elapsed: Duration, out: &mut BytesMut) -> Result<(), BadCall> {

@@ -64,6 +64,10 @@ impl Encode for Events {
         }
     }
 
+    fn is_over(&self) -> bool {
+        false
+    }
+
     fn end(&mut self, frame: &mut BytesMut) -> Result<End, String> {
         if let Some(usage) = self.usage.take().filter(|_| self.with_usage) {
             event(usage.to_string().as_bytes(), frame);

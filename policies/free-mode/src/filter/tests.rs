@@ -63,12 +63,12 @@ fn each_hidden_model_has_its_own_reason() {
     let mut models = [
         model("a/good", CHAT, 1),
         model("a/safety", Traits::FREE, 1),
-        model("a/embedder", CHAT, 1),
+        model("a/embedder", Traits::FREE, 1),
         model("a/paid", Traits::CHAT, 1),
         model("a/mute", CHAT, 1),
         model("b/other", CHAT, 1),
     ];
-    for place in [0, 1, 2, 3, 5] {
+    for place in [0, 1, 3, 5] {
         models[place].capabilities |= Capabilities::TOOLS;
     }
     models[2].capabilities |= Capabilities::EMBEDDINGS;
@@ -78,12 +78,32 @@ fn each_hidden_model_has_its_own_reason() {
 
     let reasons = [
         hidden(1, Reason::NotChat),
-        hidden(2, Reason::NotChat),
+        hidden(2, Reason::NoTools),
         hidden(3, Reason::NotFree),
         hidden(4, Reason::NoTools),
         hidden(5, Reason::Filtered),
     ];
     assert_eq!(view, View { visible: vec![0], hidden: reasons.to_vec() });
+}
+
+#[test]
+fn embedding_models_are_visible_after_all_others_under_the_same_rules() {
+    let mut models = [
+        model("a/embedder", Traits::FREE, 500),
+        model("a/paid-embedder", Traits::empty(), 600),
+        model("a/chat", CHAT, 1),
+        model("openrouter/free", CHAT | Traits::ROUTER, 9),
+        model("b/embedder", Traits::FREE, 400),
+    ];
+    for place in [0, 1, 4] {
+        models[place].capabilities |= Capabilities::EMBEDDINGS;
+    }
+    let settings = Settings { patterns: vec!["a/".to_owned(), "free".to_owned()], ..Settings::default() };
+
+    let view = view(&settings, &models);
+
+    let reasons = [hidden(1, Reason::NotFree), hidden(4, Reason::Filtered)];
+    assert_eq!(view, View { visible: vec![2, 3, 0], hidden: reasons.to_vec() });
 }
 
 #[test]

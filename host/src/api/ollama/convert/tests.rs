@@ -7,7 +7,7 @@
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::{api::ollama::lenient::decode, catalog::Capabilities};
+use crate::api::ollama::lenient::decode;
 
 fn chat(body: &Value) -> Result<Asked, String> {
     let body = body.to_string();
@@ -22,7 +22,7 @@ fn generate(body: &Value) -> Result<Asked, String> {
 }
 
 fn fields(asked: Result<Asked, String>) -> Value {
-    let Ok(Asked::Answer(request)) = asked else { panic!("no answer is asked for: {asked:?}") };
+    let Ok(Asked::Answer(request, _)) = asked else { panic!("no answer is asked for: {asked:?}") };
     let fields: Map<String, Value> = request
         .fields
         .iter()
@@ -44,10 +44,10 @@ fn settings(extra: &Value) -> Value {
 fn a_plain_chat_streams_and_has_nothing_but_its_messages() {
     let body = json!({"model": "m:free", "messages": [{"role": "System", "content": "Be brief."}, {"content": "Hi"}],
         "tools": [], "think": null, "keep_alive": -1, "format": ""});
-    let Ok(Asked::Answer(request)) = chat(&body) else { panic!("an answer is asked for") };
+    let Ok(Asked::Answer(request, _)) = chat(&body) else { panic!("an answer is asked for") };
     assert_eq!((&*request.model, request.streaming), ("m:free", true));
     assert_eq!(
-        fields(Ok(Asked::Answer(request))),
+        fields(Ok(Asked::Answer(request, Vec::new()))),
         json!({"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]})
     );
 }
@@ -64,12 +64,12 @@ fn a_tool_loop_becomes_openais() {
         {"role": "tool", "content": "one", "tool_name": "f"},
         {"role": "tool", "content": "two", "tool_call_id": "own"},
         {"role": "tool", "content": "three"}]});
-    let Ok(Asked::Answer(request)) = chat(&body) else { panic!("an answer is asked for") };
+    let Ok(Asked::Answer(request, _)) = chat(&body) else { panic!("an answer is asked for") };
     assert!(!request.streaming);
     assert_eq!(request.needs.capabilities, Capabilities::TOOLS);
     let call = |id: &str, name: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}});
     assert_eq!(
-        fields(Ok(Asked::Answer(request))),
+        fields(Ok(Asked::Answer(request, Vec::new()))),
         json!({"tools": tools, "messages": [
             {"role": "user", "content": "What is it?"},
             {"role": "assistant", "content": "", "reasoning": "Hm", "tool_calls": [
@@ -84,10 +84,10 @@ fn a_tool_loop_becomes_openais() {
 fn pictures_become_parts_and_a_need() {
     let body =
         json!({"model": "m", "messages": [{"role": "user", "content": "What is this?", "images": ["R0lGODlh"]}]});
-    let Ok(Asked::Answer(request)) = chat(&body) else { panic!("an answer is asked for") };
+    let Ok(Asked::Answer(request, _)) = chat(&body) else { panic!("an answer is asked for") };
     assert_eq!(request.needs.capabilities, Capabilities::VISION);
     assert_eq!(
-        fields(Ok(Asked::Answer(request)))["messages"][0]["content"],
+        fields(Ok(Asked::Answer(request, Vec::new())))["messages"][0]["content"],
         json!([{"type": "text", "text": "What is this?"},
                {"type": "image_url", "image_url": {"url": "data:image/gif;base64,R0lGODlh"}}])
     );

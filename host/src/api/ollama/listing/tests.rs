@@ -80,7 +80,7 @@ fn an_entry_of_tags_is_the_golden_one() {
         let tag = tag(models[0]);
         assert_eq!(
             read::<Value>(&tag),
-            json!({"name": "qwen3-coder:free", "model": "qwen3-coder:free", "modified_at": "2026-08-01T00:00:00Z",
+            json!({"name": "qwen3-coder:free", "model": "qwen3-coder:free", "modified_at": "2026-08-01T00:00:00.000Z",
                 "size": 1, "digest": tag.digest, "details": {"parent_model": "", "format": "gguf", "family": "qwen3",
                 "families": ["qwen3"], "parameter_size": "480B", "quantization_level": "unknown"},
                 "capabilities": ["completion", "tools"], "remote_model": "qwen/qwen3-coder:free",
@@ -101,7 +101,7 @@ fn an_answer_of_show_is_the_golden_one() {
                 "model_info": {"general.architecture": "qwen3", "general.basename": "Qwen3 Coder 480B A35B (free)",
                     "general.parameter_count": 480_000_000_000_u64, "qwen3.context_length": 262_144,
                     "qwen3.embedding_length": 0},
-                "capabilities": ["completion", "tools"], "modified_at": "2026-08-01T00:00:00Z",
+                "capabilities": ["completion", "tools"], "modified_at": "2026-08-01T00:00:00.000Z",
                 "remote_model": "qwen/qwen3-coder:free", "remote_host": "https://openrouter.ai"})
         );
     });
@@ -115,7 +115,7 @@ fn a_running_model_is_wholly_loaded_until_it_expires() {
             json!({"name": "gemma-4-31b-it:free", "model": "gemma-4-31b-it:free", "size": 1, "size_vram": 1,
                 "digest": tag(models[1]).digest, "details": {"parent_model": "", "format": "gguf", "family": "gemma",
                 "families": ["gemma", "clip"], "parameter_size": "31B", "quantization_level": "unknown"},
-                "expires_at": "2026-08-01T00:05:00Z", "context_length": 131_072})
+                "expires_at": "2026-08-01T00:05:00.000Z", "context_length": 131_072})
         );
     });
 }
@@ -299,8 +299,8 @@ fn enchanted_reads_every_entry_and_sees_which_models_see() {
                 "{}",
                 entry.name
             );
-            // `ISO8601DateFormatter` as it is set by default: no fractions.
-            assert_eq!((entry.modified_at.len(), entry.modified_at.ends_with('Z')), (20, true));
+            // Its format is `yyyy-MM-dd'T'HH:mm:ss.SSSSSSSSSZZZZZ`: a fraction there must be.
+            assert_eq!(entry.modified_at.get(19..), Some(".000Z"), "{}", entry.modified_at);
         }
     });
 }

@@ -15,7 +15,7 @@ fn id() -> ModelId {
 
 fn reply(kind: Kind, id: &ModelId) -> Reply<'_> {
     let started = "2026-01-02T03:04:05Z".parse().unwrap();
-    Reply { kind, model: "m:\"free\"", served_by: id, started, prompt_tokens: 12 }
+    Reply { kind, model: "m:\"free\"", served_by: id, started, prompt_tokens: 12, stops: &[] }
 }
 
 fn chunk(piece: &Value) -> Chunk {
@@ -38,6 +38,7 @@ fn lines(kind: Kind, pieces: &[Value]) -> Result<String, BadCall> {
         elapsed += 100;
         encoder.chunk(&chunk(piece), ms(elapsed), &mut out);
     }
+    encoder.rest(ms(elapsed), &mut out);
     encoder.calls(ms(elapsed), &mut out)?;
     encoder.finish(ms(elapsed + 50), &mut out);
     Ok(String::from_utf8(out.to_vec()).unwrap())

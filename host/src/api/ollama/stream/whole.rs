@@ -25,11 +25,12 @@ pub fn whole(reply: &Reply<'_>, chunks: &[Chunk], first_token: Duration, elapsed
     let (mut images, mut tokens) = (Vec::new(), Vec::new());
     for chunk in chunks {
         let Some(delta) = encoder.take(chunk, first_token) else { continue };
-        text.push_str(delta.text().unwrap_or_default());
+        text.push_str(&encoder.stops.pass(delta.text().unwrap_or_default()));
         thinking.push_str(delta.thinking().unwrap_or_default());
         images.extend(pictures(&delta.images));
         tokens.extend(probabilities(chunk));
     }
+    text.push_str(&encoder.stops.rest());
     let calls = ReadyCall::all(std::mem::take(&mut encoder.calls))?;
     let content = Content { text: &text, thinking: &thinking, images: &images, calls: &calls, probabilities: &tokens };
     let mut out = BytesMut::new();

@@ -63,8 +63,9 @@ pub struct EmbedRequest<'a> {
     pub input: Input,
     /// Whether a text that is too long is cut; true if absent.
     pub truncate: Option<bool>,
-    /// How many numbers a vector has; 0 for the model's own.
-    pub dimensions: u32,
+    /// How many numbers a vector has; the model's own count if that is not
+    /// above 0.
+    pub dimensions: i64,
     /// How long the model stays loaded.
     pub keep_alive: Option<KeepAlive>,
 }

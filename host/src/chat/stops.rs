@@ -1,0 +1,92 @@
+//! The texts at which a client wants an answer to end.
+//!
+//! Many models leave `stop` out in silence, and the upstream takes four texts at
+//! most; a client that gave more, or asked such a model, still gets an answer
+//! that ends where it should. Text that may be the beginning of a stop is held
+//! until it is clear. Pure; without stops nothing is copied.
+
+use std::borrow::Cow;
+
+/// Looks for the first stop in a text that comes in pieces.
+#[derive(Debug, Clone, Default)]
+pub struct Stops {
+    stops: Vec<String>,
+    /// What may be the beginning of a stop.
+    held: String,
+    over: bool,
+}
+
+impl Stops {
+    /// Looks for these; an empty one is none.
+    pub fn new(mut stops: Vec<String>) -> Self {
+        stops.retain(|stop| !stop.is_empty());
+        Self { stops, held: String::new(), over: false }
+    }
+
+    /// Takes the next piece, and returns what may be shown now.
+    pub fn pass<'a>(&mut self, piece: &'a str) -> Cow<'a, str> {
+        if self.over || piece.is_empty() {
+            return "".into();
+        }
+        if self.stops.is_empty() {
+            return piece.into();
+        }
+        let mut text = std::mem::take(&mut self.held);
+        text.push_str(piece);
+        if let Some(end) = self.stops.iter().filter_map(|stop| text.find(stop.as_str())).min() {
+            self.over = true;
+            text.truncate(end);
+            return text.into();
+        }
+        self.held = text.split_off(text.len() - self.begun(&text));
+        text.into()
+    }
+
+    /// Returns what is held, once no more text can come.
+    pub fn rest(&mut self) -> String {
+        std::mem::take(&mut self.held)
+    }
+
+    /// Tells whether a stop came: the answer is to end.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Returns the length of the longest end of a text with which a stop begins.
+    fn begun(&self, text: &str) -> usize {
+        let ends = text.char_indices().map(|(place, _)| text.get(place..).unwrap_or_default());
+        ends.filter(|end| self.stops.iter().any(|stop| stop.starts_with(end))).map(str::len).max().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns what is shown of each piece, then what is held at the end, and
+    /// whether a stop came.
+    fn shown(stops: &[&str], pieces: &[&str]) -> (Vec<String>, String, bool) {
+        let mut stops = Stops::new(stops.iter().map(|stop| (*stop).to_owned()).collect());
+        let shown = pieces.iter().map(|piece| stops.pass(piece).into_owned()).collect();
+        (shown, stops.rest(), stops.is_over())
+    }
+
+    #[test]
+    fn an_answer_ends_before_the_first_stop_however_it_is_cut() {
+        let cases: [(&[&str], &[&str], &[&str], &str, bool); 9] = [
+            (&[], &["a", "b"], &["a", "b"], "", false),
+            (&[""], &["a"], &["a"], "", false),
+            (&["END"], &["one END two", "three"], &["one ", ""], "", true),
+            (&["END"], &["one E", "N", "D two"], &["one ", "", ""], "", true),
+            (&["END"], &["one E", "x"], &["one ", "Ex"], "", false),
+            (&["END"], &["one EN"], &["one "], "EN", false),
+            (&["aab"], &["aa", "ab"], &["", "a"], "", true),
+            (&["long stop", "st"], &["a long st", "op"], &["a long ", ""], "", true),
+            (&["\u{e4}\u{f6}"], &["x\u{e4}", "\u{f6}y"], &["x", ""], "", true),
+        ];
+        for (stops, pieces, expected, rest, over) in cases {
+            let expected = expected.iter().map(|piece| (*piece).to_owned()).collect();
+            assert_eq!(shown(stops, pieces), (expected, rest.to_owned(), over), "{stops:?} {pieces:?}");
+        }
+    }
+}
