@@ -127,6 +127,7 @@ fn fact(number: u32) -> Fact {
     Fact {
         model: number,
         standing: if number.is_multiple_of(4) { Standing::Cooling(30_000) } else { Standing::Ready },
+        unfit: false,
         in_flight: 1,
         successes: 9,
         failures: number % 4,

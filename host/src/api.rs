@@ -41,7 +41,7 @@ use crate::{
     api::{access::Access, admin::wire::ReloadCall, kept::Kept, origin::Origins},
     chat,
     current::Current,
-    failover::{Answered, Failover},
+    failover::{Answered, Failover, ledger::now_ms},
     policy::generation::Generation,
 };
 
@@ -97,7 +97,8 @@ impl Api {
     async fn answer(&self, request: chat::Request) -> Result<Answered, error::Error> {
         let generation = self.generation();
         let answered = self.failover().chat(request, Arc::clone(&generation)).await;
-        answered.map_err(|error| error::Error::from(error).under(&generation))
+        let told = |error| error::Error::from(error).under(&generation).with_dues(self.failover().ledger(), now_ms());
+        answered.map_err(told)
     }
 
     fn cut(&self) -> Arc<AtomicBool> {

@@ -105,9 +105,11 @@ impl App {
         let inbox = Inbox { calls: inbox_calls, catalogs: inbox_catalogs };
         tasks.spawn(reload.run(Arc::clone(&current), Arc::clone(&ledger), loaded.clone(), inbox, stop.clone()));
 
+        let failover = Failover::new(client, ledger, limits(config));
+        tasks.spawn(stop.clone().run_until_cancelled_owned(failover.inquiry()));
         let cut = Arc::<AtomicBool>::default();
         let api = Api::new(Shared {
-            failover: Failover::new(client, ledger, limits(config)),
+            failover,
             current: Arc::clone(&current),
             reloads: calls,
             access: Access {
@@ -201,7 +203,7 @@ fn client(config: &Config) -> anyhow::Result<Client> {
     let section = &config.openrouter;
     let settings = openrouter::Settings {
         base_url: section.base_url.as_str().to_owned(),
-        api_key: section.api_key.as_ref().map(|key| key.expose().to_owned()),
+        api_keys: section.keys().into_iter().map(|key| key.expose().to_owned()).collect(),
         referer: section.referer.clone(),
         title: section.title.clone(),
         connect_timeout: config.failover.connect_timeout.duration(),
@@ -236,6 +238,7 @@ fn limits(config: &Config) -> Limits {
         deadline: failover.deadline.duration(),
         first_token: failover.first_token_timeout.duration(),
         requests_per_minute: failover.requests_per_minute,
+        max_repeats: failover.max_repeats,
         rests: Rests {
             failure: failover.failure_cooldown_minutes.duration(),
             rate_limit: failover.ratelimit_cooldown_minutes.duration(),

@@ -125,6 +125,11 @@ pub struct Model {
 }
 
 impl Model {
+    /// Tells whether its last day is over at `now`, in seconds since 1970.
+    pub fn is_over(&self, now: u64) -> bool {
+        self.expires.is_some_and(|end| end <= now)
+    }
+
     /// Tells whether it turns texts into vectors, and then nothing else.
     pub fn embeds(&self) -> bool {
         self.capabilities.contains(Capabilities::EMBEDDINGS)
@@ -180,8 +185,56 @@ impl Catalog {
         &self.formerly
     }
 
+    /// Returns when the next last day of a model is over, in seconds since 1970.
+    pub fn next_end(&self) -> Option<u64> {
+        self.models.iter().filter_map(|model| model.expires).min()
+    }
+
+    /// Returns the catalogue without the models whose last day is over at `now`,
+    /// in seconds since 1970; they are among those that were served once.
+    #[must_use]
+    pub fn without_over(&self, now: u64) -> Self {
+        let (over, kept): (Vec<&Model>, Vec<&Model>) = self.models.iter().partition(|model| model.is_over(now));
+        let formerly = over.iter().map(|model| model.id.to_string()).chain(self.formerly.iter().cloned()).collect();
+        Self::new(kept.into_iter().cloned().collect(), formerly, self.fetched)
+    }
+
     /// Returns when it was fetched, in seconds since 1970.
     pub fn fetched(&self) -> u64 {
         self.fetched
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn model(id: &str, expires: Option<u64>) -> Model {
+        Model {
+            id: ModelId::parse(id).unwrap(),
+            name: id.to_owned(),
+            capabilities: Capabilities::empty(),
+            traits: Traits::FREE | Traits::CHAT,
+            context_tokens: 1,
+            max_output_tokens: 0,
+            prompt_price: None,
+            completion_price: None,
+            created: 0,
+            expires,
+        }
+    }
+
+    #[test]
+    fn a_model_is_gone_when_its_last_day_is_over_though_the_catalogue_is_old() {
+        let models = vec![model("a", Some(20)), model("b", None), model("c", Some(10))];
+        let catalog = Catalog::new(models, BTreeSet::from(["old".to_owned()]), 5);
+        assert_eq!(catalog.next_end(), Some(10));
+        let ids = |catalog: &Catalog| catalog.models().iter().map(|model| model.id.to_string()).collect::<Vec<_>>();
+        assert_eq!(ids(&catalog.without_over(9)), ["a", "b", "c"]);
+        let later = catalog.without_over(10);
+        assert_eq!((ids(&later), later.next_end()), (vec!["a".to_owned(), "b".to_owned()], Some(20)));
+        assert!(later.formerly().iter().eq(["c", "old"]) && later.fetched() == 5);
+        assert_eq!(later.without_over(20).next_end(), None);
     }
 }

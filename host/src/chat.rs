@@ -8,6 +8,7 @@
 pub mod chunk;
 pub mod fold;
 mod peek;
+pub mod repeats;
 pub mod stops;
 pub mod tools;
 

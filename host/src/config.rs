@@ -49,6 +49,9 @@ pub struct Config {
 pub struct OpenRouter {
     /// The account's key; without one, models are listed but none answers.
     pub api_key: Option<Secret>,
+    /// Further keys, each used when those before it are refused.
+    #[serde(deserialize_with = "value::secrets")]
+    pub api_keys: Vec<Secret>,
     /// Where the API is: `OpenRouter`, or anything of its shape.
     pub base_url: BaseUrl,
     /// The app's own URL, sent as `HTTP-Referer` for attribution.
@@ -144,6 +147,10 @@ pub struct Failover {
     /// How many upstream calls start in a minute; 0 means that they are not paced.
     #[serde(deserialize_with = "scalar::count")]
     pub requests_per_minute: u32,
+    /// How many pieces of an answer in a row may repeat those before them, before it counts
+    /// as broken; 0 means any number.
+    #[serde(deserialize_with = "scalar::count")]
+    pub max_repeats: u32,
     /// How long a model is skipped after its first failure.
     pub failure_cooldown_minutes: Minutes,
     /// How long a model is skipped after a rate limit that names no time.
@@ -184,6 +191,19 @@ impl Config {
     }
 }
 
+impl OpenRouter {
+    /// Returns all keys, each once, the one to be used first in front.
+    pub fn keys(&self) -> Vec<&Secret> {
+        let mut keys: Vec<&Secret> = Vec::new();
+        for key in self.api_key.iter().chain(&self.api_keys) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        keys
+    }
+}
+
 impl Store {
     /// Returns the path within `url`, as written.
     fn path(&self) -> Option<&str> {
@@ -196,7 +216,7 @@ impl Store {
 impl Default for OpenRouter {
     fn default() -> Self {
         let base_url = BaseUrl::official();
-        Self { api_key: None, base_url, referer: None, title: None }
+        Self { api_key: None, api_keys: Vec::new(), base_url, referer: None, title: None }
     }
 }
 
@@ -250,6 +270,8 @@ impl Default for Failover {
             idle_timeout: Span::new(Duration::from_mins(1)),
             // The limit of free models for every account, as `OpenRouter` documents it.
             requests_per_minute: 20,
+            // Sound answers have tables and rows of zeros, but not that many.
+            max_repeats: 500,
             failure_cooldown_minutes: Minutes::new(5),
             ratelimit_cooldown_minutes: Minutes::new(1),
         }

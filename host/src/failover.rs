@@ -4,11 +4,15 @@
 //! commits, and tells what failed before. It sends nothing to a client and
 //! knows no protocol; what a failure means is decided in `openrouter::failure`,
 //! what follows from it in `routing`. Read `chain` for the loop, [`attempt`] for
-//! one try, [`embed`] for vectors, [`ledger`] for what is remembered.
+//! one try, [`embed`] for vectors, [`ledger`] for what is remembered, `budget`,
+//! `pacer` and `keys` for what the account allows.
 
 pub mod attempt;
+pub mod budget;
 mod chain;
 pub mod embed;
+mod inquiry;
+pub mod keys;
 pub mod ledger;
 mod pacer;
 
@@ -21,9 +25,11 @@ use crate::{
     chat::{Request, Unreadable},
     failover::{
         attempt::{Hold, Reply},
+        budget::Block,
         chain::Chain,
         embed::NoVectors,
-        ledger::{Block, Ledger, now_ms},
+        keys::{KeyCount, Keys},
+        ledger::{Ledger, now_ms},
         pacer::Pacer,
     },
     openrouter::{Client, request::Body},
@@ -46,6 +52,8 @@ pub struct Limits {
     pub first_token: Duration,
     /// Calls a minute; 0 does not pace.
     pub requests_per_minute: u32,
+    /// Pieces of an answer that may repeat those before them in a row; 0 for any number.
+    pub max_repeats: u32,
     /// Rests of models that failed.
     pub rests: Rests,
 }
@@ -53,6 +61,7 @@ pub struct Limits {
 /// Answers chat requests with whatever model can.
 pub struct Failover {
     client: Client,
+    keys: Arc<Keys>,
     ledger: Arc<Ledger>,
     pacer: Pacer,
     limits: Limits,
@@ -148,7 +157,19 @@ pub enum Error {
 impl Failover {
     /// Makes an engine.
     pub fn new(client: Client, ledger: Arc<Ledger>, limits: Limits) -> Self {
-        Self { client, ledger, pacer: Pacer::new(limits.requests_per_minute), limits }
+        let keys = Arc::new(Keys::new(&client));
+        Self { client, keys, ledger, pacer: Pacer::new(limits.requests_per_minute), limits }
+    }
+
+    /// Asks OpenRouter what the account has left, at once and while it is used,
+    /// until the future is dropped.
+    pub fn inquiry(&self) -> impl Future<Output = ()> + Send + use<> {
+        inquiry::run(Arc::clone(&self.keys), Arc::clone(&self.ledger))
+    }
+
+    /// Returns how many keys there are, and how many can be used.
+    pub fn keys(&self, now: u64) -> KeyCount {
+        self.keys.count(now)
     }
 
     /// Returns what is remembered.
@@ -159,6 +180,11 @@ impl Failover {
     /// Returns the client.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Returns how many requests wait for their turn within the minute.
+    pub fn queued(&self) -> usize {
+        self.pacer.queued()
     }
 
     /// Finds the model that a client means.
@@ -187,11 +213,12 @@ impl Failover {
         {
             return Err(Error::NotChat(request.model));
         }
-        let query = self.query(&request, target);
+        let query = self.query(&request, target, generation.settings.free_mode);
         let block = self.ledger.account(query.now_ms);
         if generation.settings.free_mode
             && let Some(block) = block
         {
+            self.ledger.budget().refused();
             return Err(blocked(block, query.now_ms));
         }
         let (mut order, fallback) = self.order(&query, &request.model, &generation).await?;
@@ -223,21 +250,27 @@ impl Failover {
             calls: 0,
             told: Vec::new(),
             tried,
+            spent_keys: Vec::new(),
+            has_turn: false,
             waited: false,
         };
         let (model, tried, reply) = chain.run().await?;
         Ok(Answered { model, tried, generation, fallback, reply })
     }
 
-    fn query(&self, request: &Request, target: Target) -> Query {
+    fn query(&self, request: &Request, target: Target, free_mode: bool) -> Query {
+        let now_ms = now_ms();
+        let quota_left = self.ledger.left(now_ms).map(|left| left.remaining);
+        // Every try counts, so none is planned that the account has not left.
+        let most = quota_left.filter(|_| free_mode).unwrap_or(u32::MAX).max(1);
         Query {
             target,
             needs: request.needs,
             wishes: request.wishes,
             streaming: request.streaming,
-            limit: self.limits.max_attempts,
-            quota_left: None,
-            now_ms: now_ms(),
+            limit: self.limits.max_attempts.min(most),
+            quota_left,
+            now_ms,
             seed: fastrand::u64(..),
             explain: false,
         }
@@ -252,7 +285,7 @@ impl Failover {
 
     /// Asks the policy. Tells too whether it failed and the fallback decided.
     async fn plan(&self, query: &Query, name: &str, generation: &Generation) -> Result<(Plan, bool), Error> {
-        let facts = self.ledger.facts(&generation.catalog, query.now_ms);
+        let facts = self.ledger.facts(&generation.catalog, &query.needs, query.now_ms);
         match generation.decide(query, &facts).await {
             Ok(Decision::Plan(plan)) => Ok((plan, false)),
             Ok(Decision::Fallback(plan)) => Ok((plan, true)),

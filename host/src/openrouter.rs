@@ -5,10 +5,12 @@
 //! decides what follows from a failure: that is `failover`'s and `routing`'s.
 //!
 //! In reading order: [`request`] (what is sent), [`answer`] (the stream of a
-//! reply), [`sse`], [`failure`] (what a reply means), [`models`] (the catalogue).
+//! reply), [`sse`], [`failure`] (what a reply means), [`models`] (the catalogue),
+//! `key` (what the account has left).
 
 pub mod answer;
 pub mod failure;
+mod key;
 pub mod models;
 pub mod request;
 pub mod sse;
@@ -27,7 +29,7 @@ use reqwest::{
 use crate::{
     embeddings::Vectors,
     openrouter::answer::Answer,
-    routing::{Failure, FailureKind},
+    routing::{Failure, FailureKind, quota::DailyRequests},
 };
 
 /// The longest list of models that is read: the real one has under a megabyte.
@@ -43,6 +45,15 @@ const MAX_ERROR_BYTES: usize = 64 << 10;
 /// How long an error's body may take: its status has said enough by then.
 const ERROR_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// As much of what is said of a key as is read; the real one has some 700 bytes.
+const MAX_KEY_BYTES: usize = 64 << 10;
+
+/// How long that may take.
+const KEY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The shortest key of which the last letters may be shown, as a small part of it.
+const SHOWN_FROM_BYTES: usize = 24;
+
 /// How long the list of models may take.
 const LIST_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -54,8 +65,8 @@ const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(90);
 pub struct Settings {
     /// Where the API is, without a slash at the end.
     pub base_url: String,
-    /// The account's key, if there is one.
-    pub api_key: Option<String>,
+    /// The account's keys, the one to be used first in front; none if there is none.
+    pub api_keys: Vec<String>,
     /// `HTTP-Referer`, for attribution.
     pub referer: Option<String>,
     /// `X-OpenRouter-Title`, for attribution.
@@ -77,13 +88,22 @@ pub enum Error {
     Client(#[source] reqwest::Error),
 }
 
-/// Calls OpenRouter. Cloning shares the connections.
+/// Calls OpenRouter with one of the account's keys. Cloning shares the connections.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
     base_url: Arc<str>,
     headers: HeaderMap,
+    keys: Arc<[Key]>,
+    /// The place of the key that is sent.
+    key: usize,
     idle_timeout: Duration,
+}
+
+struct Key {
+    authorization: HeaderValue,
+    /// Its last letters, where they are a small part of it.
+    tail: Option<String>,
 }
 
 impl Client {
@@ -100,12 +120,58 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(Error::Client)?;
-        Ok(Self {
+        let client = Self {
             http,
             base_url: settings.base_url.trim_end_matches('/').into(),
             headers: headers(settings)?,
+            keys: settings.api_keys.iter().map(|key| Key::new(key.trim())).collect::<Result<_, _>>()?,
+            key: 0,
             idle_timeout: settings.idle_timeout,
-        })
+        };
+        Ok(client.with_key(0))
+    }
+
+    /// Returns how many keys there are.
+    pub fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Returns a client that sends the key at this place, or none if there is none.
+    #[must_use]
+    pub fn with_key(&self, place: usize) -> Self {
+        let mut client = Self { key: place, ..self.clone() };
+        match self.keys.get(place) {
+            Some(key) => drop(client.headers.insert(AUTHORIZATION, key.authorization.clone())),
+            None => drop(client.headers.remove(AUTHORIZATION)),
+        }
+        client
+    }
+
+    /// Returns what to call the key that is sent, such as `key 2 (…abcd)`.
+    pub fn key_name(&self) -> String {
+        let number = self.key + 1;
+        match self.keys.get(self.key).and_then(|key| key.tail.as_deref()) {
+            Some(tail) => format!("key {number} (…{tail})"),
+            None => format!("key {number}"),
+        }
+    }
+
+    /// Asks what the account has left of its free requests of the day; `None` if
+    /// the upstream does not tell. Costs no quota.
+    pub async fn daily_requests(&self) -> Result<Option<DailyRequests>, Failure> {
+        let fetch = async {
+            let request = self.http.get(format!("{}/key", self.base_url)).headers(self.headers.clone());
+            let response = request.send().await.map_err(|error| network(&error))?;
+            if !response.status().is_success() {
+                return Err(refusal(response).await);
+            }
+            read(response, MAX_KEY_BYTES).await
+        };
+        let body = tokio::time::timeout(KEY_TIMEOUT, fetch).await.unwrap_or_else(|_| {
+            let message = format!("no word of the key within {} s", KEY_TIMEOUT.as_secs());
+            Err(Failure::new(FailureKind::TimedOut, message))
+        });
+        body.map(|body| key::daily_requests(&body))
     }
 
     /// Fetches the body of `/models`, which needs no key: the models that write text.
@@ -175,14 +241,18 @@ impl Client {
     }
 }
 
+impl Key {
+    fn new(key: &str) -> Result<Self, Error> {
+        let mut authorization =
+            HeaderValue::try_from(format!("Bearer {key}")).map_err(|_unprintable| Error::Header("api_key"))?;
+        authorization.set_sensitive(true);
+        let tail = key.get(key.len().saturating_sub(4)..).filter(|_| key.len() >= SHOWN_FROM_BYTES);
+        Ok(Self { authorization, tail: tail.map(str::to_owned) })
+    }
+}
+
 fn headers(settings: &Settings) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
-    if let Some(key) = &settings.api_key {
-        let mut value =
-            HeaderValue::try_from(format!("Bearer {}", key.trim())).map_err(|_unprintable| Error::Header("api_key"))?;
-        value.set_sensitive(true);
-        headers.insert(AUTHORIZATION, value);
-    }
     if let Some(referer) = &settings.referer {
         let value = HeaderValue::try_from(referer).map_err(|_unprintable| Error::Header("referer"))?;
         headers.insert(HeaderName::from_static("http-referer"), value);

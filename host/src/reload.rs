@@ -7,7 +7,7 @@
 
 mod watch;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +20,7 @@ use crate::{
         value::{OnError, UnknownModel},
     },
     current::Current,
-    failover::ledger::Ledger,
+    failover::ledger::{Ledger, now_ms},
     policy::{
         EMBEDDED, Phase, Refused,
         component::{self, Code},
@@ -30,6 +30,9 @@ use crate::{
     },
     reload::watch::Watch,
 };
+
+/// The clock is looked at again after this.
+const LONGEST_SLEEP: Duration = Duration::from_hours(1);
 
 /// Calls and changes that may wait; more say nothing new.
 const QUEUE: usize = 16;
@@ -167,6 +170,10 @@ impl Reload {
                     catalog = fresh;
                     None
                 }
+                now = end_of_a_model(&catalog) => {
+                    catalog = Arc::new(catalog.without_over(now));
+                    None
+                }
             };
             let mut report = self.reload(&current, &mut loaded, &catalog).await;
             // A folder that has come since may have been written to before it was
@@ -289,6 +296,20 @@ impl Reload {
         let code = compiled.await?;
         self.compiled = Some(code.clone());
         Ok(code)
+    }
+}
+
+/// Resolves when the last day of a model is over, with the time: an old catalogue
+/// must not offer it any more.
+async fn end_of_a_model(catalog: &Catalog) -> u64 {
+    let Some(end) = catalog.next_end() else { return std::future::pending().await };
+    loop {
+        let now = now_ms() / 1000;
+        if end <= now {
+            return now;
+        }
+        // The clock may be set meanwhile, and a sleep does not know.
+        tokio::time::sleep(Duration::from_secs(end - now).min(LONGEST_SLEEP)).await;
     }
 }
 

@@ -6,7 +6,10 @@
 //! [`health`] next, for what is remembered of a model.
 
 pub mod health;
+pub mod lessons;
 pub mod plan;
+pub mod quota;
+pub mod tally;
 
 use std::{fmt, time::Duration};
 

@@ -170,11 +170,11 @@ async fn an_answer_ends_at_a_stop_even_if_the_model_does_not() {
         let mut body = form.body("auto", "Hello");
         body["options"] = json!({"stop": stops});
         // It would go on for ever, were it not left.
-        let piece = Step::text("and on ");
-        let steps = [Step::text("One <"), Step::text("b></ans"), Step::text("wer> two"), Step::Endless(data(piece))];
-        let steps =
+        let endless = Step::Endless(data(Step::text("and on ")));
+        let steps = [Step::text("One <"), Step::text("b></ans"), Step::text("wer> two"), endless];
+        let script =
             if form.streaming { steps.to_vec() } else { [&steps[..3], &[Step::finish("stop"), Step::Done]].concat() };
-        host.sandbox.script(MODEL, [Reply::stream(steps)]);
+        host.sandbox.script(MODEL, [Reply::stream(script)]);
         let answer = host.post(form.path, &body).await;
         assert_eq!((answer.status, answer.complete, answer.content().as_str()), (200, true, "One <b>"), "{form:?}");
         assert_eq!(answer.lines().last().unwrap()["done_reason"], "stop", "{form:?}");

@@ -5,7 +5,13 @@
 
 use ollama_router::{
     failover::ledger::now_ms,
-    sandbox::reply::{Reply, step::Gate},
+    sandbox::{
+        record::View,
+        reply::{
+            Reply,
+            step::{Gate, Step},
+        },
+    },
 };
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -13,6 +19,7 @@ use serde_json::{Value, json};
 use crate::support::{
     self, Host, Setup,
     ask::{FORMS, Form, Told},
+    models,
 };
 
 const A: &str = "acme/a:free";
@@ -63,6 +70,33 @@ async fn a_rest_lasts_as_the_operator_or_the_upstream_says() {
         host.ask(CHAT, "auto").await;
         let rest = rest_s(&host, A).await;
         assert!(expected.contains(&rest), "{rest} s, expected {expected:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rests_begin_at_the_operators_figures_and_grow_while_the_model_fails() {
+    let setup = Setup::new().set("failover.failure_cooldown_minutes", "0.5");
+    let host = setup.set("failover.ratelimit_cooldown_minutes", "2").models(&[A, B]).start().await;
+    host.sandbox.script(A, [Reply::overloaded(), Reply::overloaded()]);
+    host.sandbox.script(B, [Reply::upstream_limit(), Reply::upstream_limit()]);
+    let expected = [(25..=33, 115..=132), (55..=66, 115..=132)];
+    for (of_a, of_b) in expected {
+        // When both rest, the one due first is tried all the same.
+        assert_ne!(host.ask(CHAT, "auto").await.status, 200);
+        let (a, b) = (rest_s(&host, A).await, rest_s(&host, B).await);
+        assert!(of_a.contains(&a) && of_b.contains(&b), "{a} {b}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_is_closed_to_the_account_is_listed_with_the_reason() {
+    for (reply, reason) in [(Reply::harness_gate(), "gated"), (Reply::guardrails(), "data-policy")] {
+        let host = Setup::new().models(&[A, B]).start().await;
+        host.sandbox.script(A, [reply]);
+        host.ask(CHAT, "auto").await;
+        let rows = host.get("/router/models").await.json();
+        let learned = |place: usize| (rows[place]["id"].clone(), rows[place]["learned"].clone());
+        assert_eq!([learned(0), learned(1)], [(json!(A), json!([reason])), (json!(B), json!([]))]);
     }
 }
 
@@ -127,6 +161,44 @@ async fn failures_are_on_disk_and_a_rest_survives_a_restart() {
     let rest = rest_s(&host, A).await;
     assert!((580..=600).contains(&rest), "{rest}");
     assert_eq!(Told::by(&host.ask(CHAT, "auto").await), Told::hello(C, 1, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_left_the_catalogue_is_forgotten_but_not_for_a_refresh_that_failed() {
+    let host = Setup::new().models(&[A, B]).start().await;
+    host.sandbox.script(A, [Reply::overloaded()]);
+    host.ask(CHAT, "auto").await;
+    host.sandbox.fail_catalog(&Reply::no_instances());
+    let host = host.restart_stale().await;
+    let tried = |view: &View| view.requests.iter().filter(|request| request.path == "/models").count() >= 2;
+    host.sandbox.wait_until(tried).await;
+    assert_eq!(host.standing(A).await.0, "cooling");
+
+    host.sandbox.restore_catalog();
+    host.sandbox.set_catalog(models::free(&[B]));
+    let host = host.restart_stale().await;
+    host.generation(|number| number > 1).await;
+    host.sandbox.set_catalog(models::free(&[A, B]));
+    let host = host.restart_stale().await;
+    host.generation(|number| number > 1).await;
+    assert_eq!(host.standing(A).await, ("ready".to_owned(), None));
+    assert_eq!(Told::by(&host.ask(CHAT, "auto").await), Told::hello(A, 1, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_became_of_every_model_is_counted_by_kind_and_survives_a_restart() {
+    let host = Setup::new().models(&[A, B]).set("failover.failure_cooldown_minutes", "0").start().await;
+    let fragment = json!({"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": "{\"x"}});
+    let broken = Reply::stream([Step::tool(&fragment), Step::finish("tool_calls"), Step::Done]);
+    host.sandbox.script(A, [Reply::overloaded(), Reply::no_tool_use("f"), broken, Reply::overloaded()]);
+    for _ in 0..5 {
+        assert_eq!(host.ask(CHAT, "auto").await.status, 200);
+    }
+    let host = host.restart().await;
+    let counts = |state: Value| ["answers", "failures", "bad_calls"].map(|field| state[field].clone());
+    let failures = json!({"overloaded": 2, "unsupported": 1, "bad-answer": 1});
+    assert_eq!(counts(host.state(A).await), [json!(1), failures, json!(1)]);
+    assert_eq!(counts(host.state(B).await), [json!(4), json!({}), json!(0)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

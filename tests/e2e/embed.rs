@@ -130,8 +130,8 @@ async fn a_text_that_is_too_long_is_cut_unless_the_client_forbids_it() {
     assert_eq!(answer.header("x-router-trail"), Some("acme/vector-embed:free=context-overflow"));
 
     let answer = host.post("/api/embed", &body(json!(false))).await;
-    let expected = json!({"error": "the input length exceeds the context length"});
-    assert_eq!((answer.status, answer.json()), (400, expected));
+    let expected = json!("the input length exceeds the context length");
+    assert_eq!((answer.status, answer.json()["error"].take()), (400, expected));
     assert_eq!(sent(&host).len(), 3);
     assert_eq!(host.standing(MODEL).await.0, "ready", "it is not the model's fault");
 }

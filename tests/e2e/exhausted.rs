@@ -5,6 +5,7 @@
 //! client's own mistakes lead to before any call is in `bad_input`.
 
 use ollama_router::sandbox::reply::Reply;
+use serde_json::json;
 
 use crate::support::{
     Setup,
@@ -43,6 +44,14 @@ async fn check(reply: Reply, expected: Expected) {
         }
         if form.is_openai() {
             assert_eq!(answer.json()["error"]["code"], expected.code);
+        }
+        let attempts = form.attempts(&answer);
+        assert_eq!(attempts.as_array().map(Vec::len), Some(calls), "{form:?}: {attempts}");
+        for (attempt, id) in attempts.as_array().unwrap().iter().zip(MODELS) {
+            assert_eq!((&attempt["model"], &attempt["kind"]), (&json!(id), &json!(expected.code)), "{form:?}");
+            assert!(told.contains(attempt["message"].as_str().unwrap()), "{form:?}: {attempt}");
+            assert!(attempt["status"].is_u64(), "{form:?}: {attempt}");
+            assert_eq!(attempt["due_in_s"].is_u64(), expected.rests, "{form:?}: {attempt}");
         }
     }
 }

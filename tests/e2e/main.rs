@@ -38,6 +38,12 @@ mod random_streams;
 // What is remembered of failures, on disk and over a restart.
 mod cooldown;
 
+// What the account may send: its day, its minute, its keys.
+mod account;
+
+// What refusals teach of models.
+mod learning;
+
 // Which model a name means; free mode never spends.
 mod names;
 

@@ -261,9 +261,10 @@ async fn the_operator_sees_modes_models_policy_and_upstream() {
     let host = Setup::new().models(&["acme/a:free"]).start().await;
     host.ask(FORMS[3], "auto").await;
     let status = host.status().await;
-    let fields = ["simulated", "free_mode", "tool_use_only", "account", "upstream"].map(|field| status[field].clone());
+    let fields = ["simulated", "free_mode", "tool_use_only", "upstream"].map(|field| status[field].clone());
     let upstream = json!(host.sandbox.base_url());
-    assert_eq!(fields, [json!(true), json!(true), json!(false), Value::Null, upstream]);
+    assert_eq!(fields, [json!(true), json!(true), json!(false), upstream]);
+    assert_eq!((&status["account"]["limit"], &status["account"]["keys_usable"]), (&Value::Null, &json!(1)));
     assert_eq!((&status["catalog"]["models"], &status["catalog"]["visible"]), (&json!(1), &json!(1)));
     assert_eq!((&status["policy"]["name"], &status["policy"]["source"]), (&json!("free-mode"), &json!("embedded")));
     let row = &status["models"][0];

@@ -158,6 +158,73 @@ async fn a_client_that_leaves_before_the_first_word_ends_the_call_too() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_between_signs_of_life_ends_the_call_too() {
+    let signs = [Step::Comment, Step::Pause(std::time::Duration::from_millis(10))];
+    for form in FORMS {
+        let host = Setup::new().models(&[GOOD]).set("failover.first_token_timeout", "15s").start().await;
+        host.sandbox.script(GOOD, [Reply::stream(signs.clone().into_iter().cycle().take(4_000))]);
+        tokio::select! {
+            answer = host.ask(form, "auto") => panic!("{form:?}: {}", answer.text),
+            _ = host.state_until(GOOD, |state| state["in_flight"] == 1) => {}
+        }
+        host.sandbox.wait_until(|view| view.chats_with(GOOD).iter().all(|call| is_gone(call.outcome))).await;
+        check_untouched(&host.state_until(GOOD, |state| state["in_flight"] == 0).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_the_queue_makes_no_call() {
+    let setup = Setup::new().set("failover.requests_per_minute", "1").set("failover.deadline", "90s");
+    let host = setup.models(&[GOOD]).start().await;
+    assert_eq!(host.ask(FORMS[0], "auto").await.status, 200);
+    let queued = |count: usize| move |status: &Value| status["account"]["queued"] == count;
+    tokio::select! {
+        answer = host.ask(FORMS[0], "auto") => panic!("{}", answer.text),
+        _ = host.status_until(queued(1)) => {}
+    }
+    host.status_until(queued(0)).await;
+    let state = host.state(GOOD).await;
+    let seen = ["in_flight", "recent_successes", "recent_failures"].map(|key| &state[key]);
+    assert_eq!(seen, [&json!(0), &json!(1), &json!(0)]);
+    assert_eq!(host.called(), [GOOD]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_while_the_same_model_is_waited_for_makes_no_further_call() {
+    let host = Setup::new().models(&[GOOD]).start().await;
+    host.sandbox.script(GOOD, [Reply::minute_limit(ollama_router::failover::ledger::now_ms() + 30_000)]);
+    tokio::select! {
+        answer = host.ask(FORMS[0], "auto") => panic!("{}", answer.text),
+        _ = host.state_until(GOOD, |state| state["last_failure"] == "rate-limited-minute") => {}
+    }
+    let state = host.state_until(GOOD, |state| state["in_flight"] == 0).await;
+    let seen = ["standing", "recent_successes", "recent_failures"].map(|key| &state[key]);
+    assert_eq!(seen, [&json!("ready"), &json!(0), &json!(0)]);
+    assert_eq!(host.called(), [GOOD]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_repeats_itself_without_end_is_broken_off() {
+    let endless =
+        || Reply::stream([Step::text("Well "), Step::Endless(json!({"choices": [{"delta": {"content": "la "}}]}))]);
+    for form in FORMS {
+        let host = Setup::new().models(&[BREAKING, GOOD]).set("failover.max_repeats", "40").start().await;
+        host.sandbox.script(BREAKING, [endless()]);
+        let answer = host.ask(form, "auto").await;
+        if form.streaming {
+            let told = form.late_error(&answer).unwrap_or_else(|| panic!("{form:?}: {}", answer.text));
+            assert_eq!(told, "the answer broke off: the answer repeats itself without end (bad-answer)");
+            assert_eq!((answer.complete, answer.content()), (false, format!("Well {}", "la ".repeat(40))), "{form:?}");
+        } else {
+            let trail = format!("{BREAKING}=bad-answer");
+            assert_eq!(Told::by(&answer), Told::hello(GOOD, 2, Some(&trail)), "{form:?}");
+        }
+        host.sandbox.wait_until(|view| is_gone(view.chats_with(BREAKING)[0].outcome)).await;
+        assert_eq!(host.standing(BREAKING).await, ("cooling".to_owned(), Some("bad-answer".to_owned())), "{form:?}");
+    }
+}
+
 fn is_gone(outcome: Outcome) -> bool {
     outcome == Outcome::ClientGone
 }

@@ -170,7 +170,8 @@ async fn the_upstream_sees_our_key_and_our_names_and_never_the_clients() {
         let request = request.header("authorization", "Bearer client-secret").header("x-api-key", "client-secret");
         let request = request.header("cookie", "a=client-secret").header("x-title", "client-secret");
         assert_eq!(request.send().await.unwrap().status(), 200);
-        let seen = host.sandbox.requests().pop().unwrap().headers;
+        let mut sent = host.sandbox.requests().into_iter().filter(|request| request.path == "/chat/completions");
+        let seen = sent.next_back().unwrap().headers;
         let header = |name: &str| seen.get(name).map(String::as_str);
         assert_eq!(header("authorization"), Some("Bearer sk-or-v1-test"));
         assert_eq!(header("http-referer"), Some("https://example.org"));

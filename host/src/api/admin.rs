@@ -35,7 +35,6 @@ pub(super) async fn health(State(api): State<Api>) -> Response {
 pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
     let generation = api.generation();
     let now = now_ms();
-    let account = api.failover().ledger().account(now);
     Json(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         upstream: api.0.upstream.clone(),
@@ -48,7 +47,7 @@ pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
             models: generation.catalog.models().len(),
             visible: generation.visible.len(),
         },
-        account: account.map(|block| Account { limit: block.kind.to_string(), until_ms: block.until_ms }),
+        account: Account::of(api.failover(), now),
         policy: PolicyRow::of(&generation, api.0.current.refused().as_deref()),
         models: rows(&api),
     })

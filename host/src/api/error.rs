@@ -15,14 +15,15 @@ use serde_json::{Value, json};
 
 use crate::{
     api::{names, trail},
-    catalog::Capabilities,
+    catalog::{Capabilities, ModelId},
     chat::Unreadable,
     failover::{
         self, Try,
         embed::{NoVectors, Why},
+        ledger::Ledger,
     },
     policy::generation::Generation,
-    routing::FailureKind,
+    routing::{FailureKind, health::Standing},
 };
 
 /// When to come back while there is no list of models: it is fetched again after
@@ -32,9 +33,10 @@ const CATALOG_WAIT: Duration = Duration::from_secs(5);
 /// The protocol in whose shape an error is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// `{"error":"text"}`.
+    /// `{"error":"text"}`, and `attempts` beside it after tries.
     Ollama,
-    /// `{"error":{"message","type","param","code"}}`.
+    /// `{"error":{"message","type","param","code"}}`, and in it `metadata.attempts`
+    /// after tries.
     OpenAi,
 }
 
@@ -46,13 +48,23 @@ pub struct Error {
     code: Option<String>,
     retry_after: Option<Duration>,
     tried: Vec<Try>,
+    /// For each try, when its model is due again, if it rests.
+    due_in: Vec<Option<Duration>>,
     policy: Option<HeaderValue>,
 }
 
 impl Error {
     /// Makes an error of a status and words for people.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), code: None, retry_after: None, tried: Vec::new(), policy: None }
+        Self {
+            status,
+            message: message.into(),
+            code: None,
+            retry_after: None,
+            tried: Vec::new(),
+            due_in: Vec::new(),
+            policy: None,
+        }
     }
 
     /// Makes the error for a request that cannot be understood.
@@ -70,6 +82,26 @@ impl Error {
         Self { policy: trail::policy(generation, false), ..self }
     }
 
+    /// Looks up when the models that were tried are due again, and logs why none
+    /// of them answered.
+    pub(super) fn with_dues(mut self, ledger: &Ledger, now: u64) -> Self {
+        let due = |tried: &Try| match ledger.standing(&ModelId::parse(&tried.model)?, now).0 {
+            Standing::Cooling(ms) => Some(Duration::from_millis(ms)),
+            Standing::Ready | Standing::OnTrial => None,
+        };
+        self.due_in = self.tried.iter().map(due).collect();
+        if self.tried.is_empty() {
+            return self;
+        }
+        let (status, attempts) = (self.status.as_u16(), trail::calls(&self.tried));
+        if matches!(status, 400 | 403 | 404) {
+            tracing::info!(status, attempts, "refused: {}", self.message);
+        } else {
+            tracing::warn!(status, attempts, "{}", self.message);
+        }
+        self
+    }
+
     /// Returns the words for people.
     pub fn message(&self) -> &str {
         &self.message
@@ -77,10 +109,16 @@ impl Error {
 
     /// Tells the error in a protocol.
     pub fn respond(self, protocol: Protocol) -> Response {
-        let body = match protocol {
+        let mut body = match protocol {
             Protocol::Ollama => json!({"error": self.message}),
             Protocol::OpenAi => openai_body(self.status, &self.message, self.code.as_deref()),
         };
+        if !self.tried.is_empty() {
+            match protocol {
+                Protocol::Ollama => body["attempts"] = self.attempts(),
+                Protocol::OpenAi => body["error"]["metadata"] = json!({"attempts": self.attempts()}),
+            }
+        }
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
         if let Some(wait) = self.retry_after {
@@ -94,6 +132,23 @@ impl Error {
             }
         }
         response
+    }
+}
+
+impl Error {
+    /// Returns the tries for programs, the last one last.
+    fn attempts(&self) -> Value {
+        let attempt = |(place, Try { model, failure }): (usize, &Try)| {
+            let due_in = self.due_in.get(place).copied().flatten();
+            json!({
+                "model": model,
+                "kind": failure.kind.as_str(),
+                "status": (failure.status != 0).then_some(failure.status),
+                "message": failure.message,
+                "due_in_s": due_in.map(|wait| wait.as_secs().max(1)),
+            })
+        };
+        self.tried.iter().enumerate().map(attempt).collect()
     }
 }
 
@@ -251,6 +306,9 @@ fn failed_message(tried: &[Try], due_in: Option<Duration>) -> String {
     }
     if tried.iter().any(|tried| tried.failure.kind == FailureKind::KeyRejected) {
         message.push_str("; check openrouter.api_key");
+    }
+    if tried.last().is_some_and(|tried| tried.failure.kind == FailureKind::KeyExhausted) {
+        message.push_str("; add credits, raise the key's limit, or set another key in openrouter.api_keys");
     }
     if let Some(wait) = due_in {
         let _ = write!(message, "; the first is due again in {} s", wait.as_secs().max(1));

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 /// Looks for the first stop in a text that comes in pieces.
 #[derive(Debug, Clone, Default)]
 pub struct Stops {
-    stops: Vec<String>,
+    texts: Vec<String>,
     /// What may be the beginning of a stop.
     held: String,
     over: bool,
@@ -18,9 +18,9 @@ pub struct Stops {
 
 impl Stops {
     /// Looks for these; an empty one is none.
-    pub fn new(mut stops: Vec<String>) -> Self {
-        stops.retain(|stop| !stop.is_empty());
-        Self { stops, held: String::new(), over: false }
+    pub fn new(mut texts: Vec<String>) -> Self {
+        texts.retain(|stop| !stop.is_empty());
+        Self { texts, held: String::new(), over: false }
     }
 
     /// Takes the next piece, and returns what may be shown now.
@@ -28,12 +28,12 @@ impl Stops {
         if self.over || piece.is_empty() {
             return "".into();
         }
-        if self.stops.is_empty() {
+        if self.texts.is_empty() {
             return piece.into();
         }
         let mut text = std::mem::take(&mut self.held);
         text.push_str(piece);
-        if let Some(end) = self.stops.iter().filter_map(|stop| text.find(stop.as_str())).min() {
+        if let Some(end) = self.texts.iter().filter_map(|stop| text.find(stop.as_str())).min() {
             self.over = true;
             text.truncate(end);
             return text.into();
@@ -55,7 +55,7 @@ impl Stops {
     /// Returns the length of the longest end of a text with which a stop begins.
     fn begun(&self, text: &str) -> usize {
         let ends = text.char_indices().map(|(place, _)| text.get(place..).unwrap_or_default());
-        ends.filter(|end| self.stops.iter().any(|stop| stop.starts_with(end))).map(str::len).max().unwrap_or_default()
+        ends.filter(|end| self.texts.iter().any(|stop| stop.starts_with(end))).map(str::len).max().unwrap_or_default()
     }
 }
 
@@ -64,29 +64,30 @@ mod tests {
     use super::*;
 
     /// Returns what is shown of each piece, then what is held at the end, and
-    /// whether a stop came.
-    fn shown(stops: &[&str], pieces: &[&str]) -> (Vec<String>, String, bool) {
+    /// `.` if a stop came, joined by bars.
+    fn shown(stops: &[&str], pieces: &[&str]) -> String {
         let mut stops = Stops::new(stops.iter().map(|stop| (*stop).to_owned()).collect());
-        let shown = pieces.iter().map(|piece| stops.pass(piece).into_owned()).collect();
-        (shown, stops.rest(), stops.is_over())
+        let mut shown: Vec<String> = pieces.iter().map(|piece| stops.pass(piece).into_owned()).collect();
+        shown.push(stops.rest());
+        shown.push(if stops.is_over() { "." } else { "" }.to_owned());
+        shown.join("|")
     }
 
     #[test]
     fn an_answer_ends_before_the_first_stop_however_it_is_cut() {
-        let cases: [(&[&str], &[&str], &[&str], &str, bool); 9] = [
-            (&[], &["a", "b"], &["a", "b"], "", false),
-            (&[""], &["a"], &["a"], "", false),
-            (&["END"], &["one END two", "three"], &["one ", ""], "", true),
-            (&["END"], &["one E", "N", "D two"], &["one ", "", ""], "", true),
-            (&["END"], &["one E", "x"], &["one ", "Ex"], "", false),
-            (&["END"], &["one EN"], &["one "], "EN", false),
-            (&["aab"], &["aa", "ab"], &["", "a"], "", true),
-            (&["long stop", "st"], &["a long st", "op"], &["a long ", ""], "", true),
-            (&["\u{e4}\u{f6}"], &["x\u{e4}", "\u{f6}y"], &["x", ""], "", true),
+        let cases: [(&[&str], &[&str], &str); 9] = [
+            (&[], &["a", "b"], "a|b||"),
+            (&[""], &["a"], "a||"),
+            (&["END"], &["one END two", "three"], "one |||."),
+            (&["END"], &["one E", "N", "D two"], "one ||||."),
+            (&["END"], &["one E", "x"], "one |Ex||"),
+            (&["END"], &["one EN"], "one |EN|"),
+            (&["aab"], &["aa", "ab"], "|a||."),
+            (&["long stop", "st"], &["a long st", "op"], "a long |||."),
+            (&["\u{e4}\u{f6}"], &["x\u{e4}", "\u{f6}y"], "x|||."),
         ];
-        for (stops, pieces, expected, rest, over) in cases {
-            let expected = expected.iter().map(|piece| (*piece).to_owned()).collect();
-            assert_eq!(shown(stops, pieces), (expected, rest.to_owned(), over), "{stops:?} {pieces:?}");
+        for (stops, pieces, expected) in cases {
+            assert_eq!(shown(stops, pieces), expected, "{stops:?} {pieces:?}");
         }
     }
 }

@@ -67,7 +67,7 @@ impl Start {
         telemetry::start(&loaded.config.logging)?;
         if sandbox.is_some() && common.config.is_none() {
             loaded.move_state(loaded.folder.join("demo"));
-        } else if loaded.config.openrouter.api_key.is_none() {
+        } else if loaded.config.openrouter.keys().is_empty() {
             return Err(Failed::usage(anyhow!(no_key(&loaded))));
         }
         if common.config.is_some() && !loaded.file_exists {

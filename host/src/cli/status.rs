@@ -10,7 +10,7 @@ use clap::Args;
 use comfy_table::{Cell, Color, Table, presets::NOTHING};
 
 use crate::{
-    api::admin::wire::{ModelRow, Status as State},
+    api::admin::wire::{Account, ModelRow, Status as State},
     cli::{Common, Failed, block_on, remote::Remote},
     failover::ledger::now_ms,
 };
@@ -71,10 +71,7 @@ fn print(remote: &Remote, state: &State) -> io::Result<()> {
         state.catalog.models,
         span(age)
     )?;
-    if let Some(account) = &state.account {
-        let left = account.until_ms.saturating_sub(now_ms()) / 1000;
-        writeln!(out, "account   {}, over in {}", account.limit, span(left))?;
-    }
+    writeln!(out, "account   {}", account(&state.account))?;
     let policy = &state.policy;
     writeln!(
         out,
@@ -85,6 +82,22 @@ fn print(remote: &Remote, state: &State) -> io::Result<()> {
         writeln!(out, "          a change was refused: {}: {}", refused.phase, refused.reason)?;
     }
     writeln!(out, "\n{}", table(&state.models))
+}
+
+fn account(account: &Account) -> String {
+    let day = match (account.remaining, account.daily_requests) {
+        (Some(left), Some(all)) => format!("{left} of {all} free requests left today"),
+        _ => "free requests left today: unknown".to_owned(),
+    };
+    let limit = match (&account.limit, account.until_ms) {
+        (Some(limit), Some(until)) => format!("{limit}, over in {}; ", span(until.saturating_sub(now_ms()) / 1000)),
+        _ => String::new(),
+    };
+    let keys = match (account.keys_usable, account.keys) {
+        (usable, all) if usable == all && all < 2 => String::new(),
+        (usable, all) => format!("; {usable} of {all} keys can be used"),
+    };
+    format!("{limit}{day}{keys}")
 }
 
 fn table(models: &[ModelRow]) -> Table {

@@ -22,9 +22,13 @@ use crate::{
     catalog::ModelId,
     chat::{
         chunk::{Chunk, FinishReason, Usage},
+        repeats::Repeats,
         tools::ToolCalls,
     },
-    failover::ledger::{Ledger, now_ms},
+    failover::{
+        budget::Scout,
+        ledger::{Ledger, now_ms},
+    },
     openrouter::{Client, answer::Answer},
     routing::{Failure, FailureKind},
 };
@@ -67,6 +71,10 @@ pub(super) struct Attempt<'a> {
     pub(super) hold: Hold,
     /// Whether nothing may cost anything.
     pub(super) free_mode: bool,
+    /// How many pieces in a row may repeat those before them.
+    pub(super) max_repeats: u32,
+    /// Held until the head of an answer is here, if others wait for it.
+    pub(super) scout: Option<Scout<'a>>,
 }
 
 impl Attempt<'_> {
@@ -74,7 +82,7 @@ impl Attempt<'_> {
     ///
     /// A failure is noted before it is returned. Dropping the future ends the
     /// call upstream and counts as neither success nor failure.
-    pub(super) async fn run(self) -> Result<Reply, Failure> {
+    pub(super) async fn run(mut self) -> Result<Reply, Failure> {
         let flight = Flight::begin(self.ledger, self.id);
         let (held, answer) = match timeout_at(self.first_by, self.open()).await {
             Ok(Ok(opened)) => opened,
@@ -93,12 +101,13 @@ impl Attempt<'_> {
             answer: Some(answer),
             tokens: 0,
             calls: ToolCalls::default(),
+            repeats: Repeats::new(self.max_repeats),
             ended: false,
             free_mode: self.free_mode,
             flight,
         };
-        for chunk in &held {
-            reply.look_at(chunk);
+        if let Some(failure) = held.iter().find_map(|chunk| reply.look_at(chunk)) {
+            return Err(reply.note(failure));
         }
         if let Some(reason) = held.back().and_then(Chunk::finish_reason)
             && let Some(failure) = reply.unreadable_call(Some(reason))
@@ -115,8 +124,11 @@ impl Attempt<'_> {
     }
 
     /// Sends, and reads up to the first chunk with substance.
-    async fn open(&self) -> Result<(VecDeque<Chunk>, Answer), Failure> {
+    async fn open(&mut self) -> Result<(VecDeque<Chunk>, Answer), Failure> {
         let mut answer = self.client.chat(self.body.clone()).await?;
+        if self.scout.take().is_some() {
+            self.ledger.budget().prove();
+        }
         let mut held = VecDeque::new();
         while let Some(chunk) = answer.next().await {
             let chunk = chunk?;
@@ -148,6 +160,8 @@ pub struct Reply {
     tokens: u32,
     /// The tool calls so far, to see at the end whether they can be read.
     calls: ToolCalls,
+    /// Whether it says the same again and again.
+    repeats: Repeats,
     /// Whether a finish reason came.
     ended: bool,
     free_mode: bool,
@@ -178,8 +192,9 @@ impl Reply {
         Ok(())
     }
 
-    /// Notes what a chunk says of tokens, cost and calls.
-    fn look_at(&mut self, chunk: &Chunk) {
+    /// Notes what a chunk says of tokens, cost and calls, and tells what is wrong
+    /// with the answer by now.
+    fn look_at(&mut self, chunk: &Chunk) -> Option<Failure> {
         match chunk.usage {
             Some(usage) => self.count(usage),
             None => self.tokens = self.tokens.saturating_add(1),
@@ -187,6 +202,8 @@ impl Reply {
         if let Some(choice) = chunk.choice() {
             choice.delta().tool_calls.iter().for_each(|fragment| self.calls.add(fragment));
         }
+        let endless = self.repeats.add(chunk);
+        endless.then(|| Failure::new(FailureKind::BadAnswer, "the answer repeats itself without end"))
     }
 
     fn count(&mut self, usage: Usage) {
@@ -207,6 +224,7 @@ impl Reply {
             return None;
         }
         let call = self.calls.unreadable()?;
+        self.flight.ledger.bad_call(&self.flight.id);
         let message = match call.name.as_str() {
             "" => "a call of a tool has no name".to_owned(),
             name => format!("the arguments of the call of `{name}` are no JSON object"),
@@ -237,9 +255,8 @@ impl Stream for Reply {
         let Some(answer) = &mut this.answer else { return Poll::Ready(None) };
         match ready!(Pin::new(answer).poll_next(context)) {
             Some(Ok(chunk)) => {
-                this.look_at(&chunk);
                 let reason = chunk.finish_reason();
-                match reason.and_then(|_| this.unreadable_call(reason)) {
+                match this.look_at(&chunk).or_else(|| reason.and_then(|_| this.unreadable_call(reason))) {
                     Some(failure) => Poll::Ready(Some(Err(this.note(failure)))),
                     None => Poll::Ready(Some(Ok(chunk))),
                 }

@@ -13,10 +13,12 @@ use crate::{
     failover::{
         Error, Failover, Try,
         attempt::{Attempt, Hold, Reply},
+        blocked,
+        budget::{Block, Scout},
         is_free,
         ledger::now_ms,
     },
-    openrouter::request::Body,
+    openrouter::{failure::lesson::lesson, request::Body},
     policy::generation::Generation,
     routing::{
         Failure, FailureKind, Then,
@@ -45,7 +47,38 @@ pub(super) struct Chain<'a> {
     pub(super) told: Vec<Tried>,
     /// What the client is told of them.
     pub(super) tried: Vec<Try>,
+    /// Keys that were refused on the way, by their places.
+    pub(super) spent_keys: Vec<usize>,
+    /// Whether it had its turn, and made no call for it yet.
+    pub(super) has_turn: bool,
     pub(super) waited: bool,
+}
+
+/// Whether a model may be called now.
+enum Admission<'a> {
+    /// It may, perhaps ahead of others.
+    Go(Option<Scout<'a>>),
+    /// It came to rest meanwhile.
+    Skip,
+    /// No free model may.
+    Halt(Halt),
+}
+
+/// Why no free model may be called.
+enum Halt {
+    /// The turn would come too late.
+    TooLate(Duration),
+    /// The account may send nothing.
+    Blocked(Block),
+}
+
+impl From<Halt> for Error {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::TooLate(wait) => Self::TooLate(wait),
+            Halt::Blocked(block) => blocked(block, now_ms()),
+        }
+    }
 }
 
 /// Where a chain goes after a failure.
@@ -58,49 +91,47 @@ enum Step {
     Stop,
 }
 
-impl Chain<'_> {
+impl<'a> Chain<'a> {
     /// Tries until a model commits. One call in here, one way out of each end.
     pub(super) async fn run(mut self) -> Result<(ModelId, Vec<Try>, Reply), Error> {
         while let Some(number) = self.order.pop_front()
-            && self.calls < self.engine.limits.max_attempts
+            && self.calls < self.query.limit
             && Instant::now() < self.deadline
         {
             let Some(model) = self.generation.catalog.model(number) else { continue };
-            let waited_from = Instant::now();
-            // The pace is that of the account's free requests.
-            if is_free(self.generation, number)
-                && let Err(late) = self.engine.pacer.turn(self.deadline).await
-            {
-                if self.calls > 0 {
-                    break;
-                }
-                return Err(Error::TooLate(late.wait));
-            }
-            // It may have come to rest while this request waited for its turn.
-            if !self.order.is_empty() && waited_from.elapsed() > LONG_TURN && self.rests(number) {
-                continue;
-            }
+            let scout = match self.admission(number).await {
+                Admission::Go(scout) => scout,
+                Admission::Skip => continue,
+                Admission::Halt(_) if self.without_free() => continue,
+                Admission::Halt(halt) if self.calls == 0 => return Err(halt.into()),
+                Admission::Halt(_) => break,
+            };
+            let Some((key, client)) = self.engine.keys.pick(&self.spent_keys, now_ms()) else { break };
             self.calls += 1;
+            self.has_turn = false;
             let started = Instant::now();
             let full = started + self.engine.limits.first_token;
+            let body = self.body.for_model(&self.engine.ledger.taught(model, now_ms()));
             let attempt = Attempt {
-                client: &self.engine.client,
+                client,
                 ledger: &self.engine.ledger,
                 id: &model.id,
-                body: self.body.for_model(model),
+                body: body.clone(),
                 first_by: full.min(self.deadline),
                 hurried: self.deadline < full,
                 free_mode: self.generation.settings.free_mode,
+                max_repeats: self.engine.limits.max_repeats,
                 hold: self.hold,
+                scout,
             };
-            let failure = match attempt.run().await {
-                Ok(reply) => return Ok((model.id.clone(), self.tried, reply)),
-                Err(failure) => failure,
+            let step = match attempt.run().await {
+                Ok(reply) => {
+                    self.accepted(key, number);
+                    return Ok((model.id.clone(), self.tried, reply));
+                }
+                Err(failure) => self.failed(number, key, &body, failure, started.elapsed()).await,
             };
-            let elapsed_ms = u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX);
-            self.told.push(Tried { model: number, kind: failure.kind, status: failure.status, elapsed_ms });
-            self.tried.push(Try { model: model.id.to_string(), failure: failure.clone() });
-            match self.step(model, &failure).await {
+            match step {
                 Step::Next => {}
                 Step::Again(wait) => {
                     self.order.push_front(number);
@@ -111,6 +142,84 @@ impl Chain<'_> {
         }
         let due_in = self.due_in();
         Err(Error::Failed { tried: self.tried, due_in })
+    }
+
+    /// Waits until a model may be called: the pace and the limits are those of the
+    /// account's free requests.
+    async fn admission(&mut self, number: u32) -> Admission<'a> {
+        let engine = self.engine;
+        let budget = engine.ledger.budget();
+        if !is_free(self.generation, number) {
+            return Admission::Go(None);
+        }
+        let waited_from = Instant::now();
+        if !self.has_turn {
+            let turn = tokio::select! {
+                biased;
+                block = budget.blocked(now_ms) => return Admission::Halt(Halt::Blocked(block)),
+                turn = engine.pacer.turn(self.deadline) => turn,
+            };
+            if let Err(late) = turn {
+                return Admission::Halt(Halt::TooLate(late.wait));
+            }
+            self.has_turn = true;
+        }
+        let scout = budget.scout(now_ms).await;
+        // It may have come to rest while this request waited.
+        if !self.order.is_empty() && waited_from.elapsed() > LONG_TURN && self.rests(number) {
+            return Admission::Skip;
+        }
+        match budget.spend(now_ms()) {
+            Ok(()) => Admission::Go(scout),
+            Err(block) => Admission::Halt(Halt::Blocked(block)),
+        }
+    }
+
+    /// Takes the free models out of the order, and tells whether any are left.
+    fn without_free(&mut self) -> bool {
+        self.order.retain(|number| !is_free(self.generation, *number));
+        !self.order.is_empty()
+    }
+
+    fn accepted(&self, key: usize, number: u32) {
+        self.engine.keys.accepted(key);
+        if is_free(self.generation, number) {
+            self.engine.ledger.budget().prove();
+        }
+    }
+
+    /// Notes a failure, and says where to go from it.
+    async fn failed(&mut self, number: u32, key: usize, sent: &[u8], mut failure: Failure, elapsed: Duration) -> Step {
+        let Some(model) = self.generation.catalog.model(number) else { return Step::Next };
+        if is_free(self.generation, number) {
+            self.engine.ledger.budget().failed(&failure);
+        }
+        let is_keys = self.engine.keys.failed(key, &failure, now_ms());
+        if is_keys && let Some(name) = self.engine.keys.name(key) {
+            failure.message = format!("{name}: {}", failure.message);
+        }
+        let (kind, status) = (failure.kind, failure.status);
+        self.tried.push(Try { model: model.id.to_string(), failure: failure.clone() });
+        if is_keys {
+            // The model is innocent: it is asked again with the next key, and that
+            // is no further try.
+            self.calls -= 1;
+            self.spent_keys.push(key);
+            let is_left = self.engine.keys.pick(&self.spent_keys, now_ms()).is_some();
+            return if is_left { Step::Again(Duration::ZERO) } else { Step::Stop };
+        }
+        if let Some(lesson) = lesson(&failure) {
+            let now = now_ms();
+            self.engine.ledger.learn(model, lesson, &self.query.needs, now);
+            // What was learned may be heeded by leaving something out: a switch that
+            // the model does not know, or a choice that is the usual one.
+            if self.body.for_model(&self.engine.ledger.taught(model, now)) != sent {
+                return Step::Again(Duration::ZERO);
+            }
+        }
+        let elapsed_ms = u32::try_from(elapsed.as_millis()).unwrap_or(u32::MAX);
+        self.told.push(Tried { model: number, kind, status, elapsed_ms });
+        self.step(model, &failure).await
     }
 
     async fn step(&mut self, model: &Model, failure: &Failure) -> Step {
@@ -125,8 +234,11 @@ impl Chain<'_> {
                 if refusals > 1 { Step::Stop } else { Step::Next }
             }
             Then::Stop if failure.kind == FailureKind::RateLimitedDay => {
-                self.order.retain(|number| !is_free(self.generation, *number));
-                if self.order.is_empty() { Step::Stop } else { Step::Next }
+                if self.without_free() {
+                    Step::Next
+                } else {
+                    Step::Stop
+                }
             }
             Then::Stop => Step::Stop,
             Then::Wait => {
@@ -143,7 +255,7 @@ impl Chain<'_> {
     /// Lets the policy say what is next, if it has a say.
     async fn ask_policy(&mut self) -> Step {
         let now = now_ms();
-        let facts = self.engine.ledger.facts(&self.generation.catalog, now);
+        let facts = self.engine.ledger.facts(&self.generation.catalog, &self.query.needs, now);
         let left: Vec<u32> = self.order.iter().copied().collect();
         match self.generation.after_failure(&self.query, &self.told, &left, &facts).await {
             Verdict::Next => Step::Next,
@@ -169,7 +281,8 @@ impl Chain<'_> {
             // Nobody's bill changes by surprise: the policy's order is all there is.
             return;
         }
-        for number in self.generation.candidates(&self.query.needs).into_iter().filter(larger) {
+        let facts = self.engine.ledger.facts(catalog, &self.query.needs, now_ms());
+        for number in self.generation.fit(&self.query, &facts).into_iter().filter(larger) {
             let known = self.order.contains(&number) || self.told.iter().any(|tried| tried.model == number);
             if !known && !self.rests(number) {
                 self.order.push_back(number);

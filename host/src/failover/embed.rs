@@ -124,9 +124,9 @@ impl Failover {
         let number = self.find_embedder(&request.model, &generation)?;
         let Some(model) = generation.catalog.model(number) else { return Err(Error::Unknown(request.model)) };
         let query = query(number, request.input_tokens);
-        if is_free(&generation, number)
-            && let Some(block) = self.ledger.account(query.now_ms)
-        {
+        let is_free = is_free(&generation, number);
+        if is_free && let Some(block) = self.ledger.account(query.now_ms) {
+            self.ledger.budget().refused();
             return Err(blocked(block, query.now_ms));
         }
         // There is one model to choose from, but a policy may still refuse.
@@ -136,17 +136,19 @@ impl Failover {
         let deadline = Instant::now() + self.limits.deadline;
         let id = model.id.clone();
         let mut tried: Vec<Try> = Vec::new();
+        let mut spent_keys: Vec<usize> = Vec::new();
         loop {
-            if is_free(&generation, number)
-                && let Err(late) = self.pacer.turn(deadline).await
-                && tried.is_empty()
-            {
-                return Err(Error::TooLate(late.wait));
+            if is_free && let Err(error) = self.admit(deadline).await {
+                return Err(if tried.is_empty() { error } else { Error::Failed { tried, due_in: None } });
             }
+            let Some((key, client)) = self.keys.pick(&spent_keys, now_ms()) else {
+                return Err(Error::Failed { tried, due_in: None });
+            };
             let flight = Flight::begin(&self.ledger, &id);
-            let failure = match timeout_at(deadline, self.client.embed(body.clone())).await {
+            let failure = match timeout_at(deadline, client.embed(body.clone())).await {
                 Ok(Ok(vectors)) => {
                     flight.answered();
+                    self.keys.accepted(key);
                     if free_mode && vectors.usage.and_then(|usage| usage.cost).is_some_and(|cost| cost > 0.0) {
                         tracing::error!(model.id = %id, "vectors in free mode were not free");
                     }
@@ -157,13 +159,33 @@ impl Failover {
             };
             let failure = flight.failed(failure);
             drop(flight);
-            let again = self.again(&failure, tried.len() + 1, deadline);
+            if is_free {
+                self.ledger.budget().failed(&failure);
+            }
+            let again = if self.keys.failed(key, &failure, now_ms()) {
+                // The model is innocent: the next key is tried, and that is no further call.
+                spent_keys.push(key);
+                self.keys.pick(&spent_keys, now_ms()).map(|_| Duration::ZERO)
+            } else {
+                self.again(&failure, tried.len() + 1 - spent_keys.len(), deadline)
+            };
             tried.push(Try { model: id.to_string(), failure });
             match again {
                 Some(wait) => sleep(wait).await,
                 None => return Err(Error::Failed { tried, due_in: None }),
             }
         }
+    }
+
+    /// Waits until a free model may be called, and counts the call.
+    async fn admit(&self, deadline: Instant) -> Result<(), Error> {
+        let budget = self.ledger.budget();
+        tokio::select! {
+            biased;
+            block = budget.blocked(now_ms) => return Err(blocked(block, now_ms())),
+            turn = self.pacer.turn(deadline) => turn.map_err(|late| Error::TooLate(late.wait))?,
+        }
+        budget.spend(now_ms()).map_err(|block| blocked(block, now_ms()))
     }
 
     /// Returns how long to wait before the same model is asked once more; `None`

@@ -1,106 +1,121 @@
-//! What happened so far: the health of every model, and of the account.
+//! What happened so far: the health of every model, and what the account may do.
 //!
 //! The host's memory, which survives reloads of policies and, through the
 //! store, restarts. One lock, held for a few steps of arithmetic and never over
 //! a wait; a request takes it a few times, a chunk never. The arithmetic is in
-//! `routing::health`.
+//! `routing::health`, the account's side in `budget`.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use crate::{
-    catalog::{Catalog, ModelId},
+    catalog::{Catalog, Model, ModelId},
+    failover::budget::{Block, Budget},
     routing::{
-        Failure, FailureKind, Rests,
+        Failure, Rests,
         health::{Health, Standing},
-        plan::Fact,
+        lessons::Lesson,
+        plan::{Fact, Needs},
+        quota::Left,
     },
     store::{AccountBlock, Store},
 };
 
-/// Healths of all models that have a history, and the account's limit.
+/// Healths of all models that have a history, and the account's limits.
 pub struct Ledger {
     rests: Rests,
     store: Store,
-    state: Mutex<State>,
-}
-
-struct State {
-    healths: HashMap<ModelId, Health>,
-    account: Option<Block>,
-}
-
-/// A limit of the account's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Block {
-    /// When it ends, in milliseconds since 1970.
-    pub until_ms: u64,
-    /// Which limit it is.
-    pub kind: FailureKind,
+    budget: Budget,
+    healths: Mutex<HashMap<ModelId, Health>>,
 }
 
 impl Ledger {
     /// Makes a ledger of what the store remembers.
     pub fn new(rests: Rests, store: Store, healths: HashMap<ModelId, Health>, account: Option<AccountBlock>) -> Self {
-        let account = account.map(|block| Block { until_ms: block.until_ms, kind: block.kind });
-        Self { rests, store, state: Mutex::new(State { healths, account }) }
+        Self { rests, budget: Budget::new(store.clone(), account), store, healths: Mutex::new(healths) }
     }
 
-    /// Returns what policies are told: of models of this catalogue that have a
-    /// history.
-    pub fn facts(&self, catalog: &Catalog, now: u64) -> Vec<Fact> {
-        let state = self.state();
-        let known = state.healths.iter().filter_map(|(id, health)| Some((catalog.number(id)?, health)));
-        known.map(|(number, health)| fact(number, health, now)).collect()
+    /// Returns what is known for a request with these needs: of models of this
+    /// catalogue that have a history.
+    pub fn facts(&self, catalog: &Catalog, needs: &Needs, now: u64) -> Vec<Fact> {
+        let healths = self.locked();
+        let known = healths.iter().filter_map(|(id, health)| {
+            let number = catalog.number(id)?;
+            let unfit = catalog.model(number).is_some_and(|model| health.lessons.forbid(model, needs, now));
+            Some(Fact { unfit, ..fact(number, health, now) })
+        });
+        known.collect()
+    }
+
+    /// Returns a model as it has shown itself.
+    pub(super) fn taught<'a>(&self, model: &'a Model, now: u64) -> Cow<'a, Model> {
+        let healths = self.locked();
+        let taught = healths.get(&model.id).and_then(|health| health.lessons.taught(model, now));
+        taught.map_or(Cow::Borrowed(model), Cow::Owned)
+    }
+
+    /// Remembers what a model's refusal of a request with these needs has taught.
+    pub(super) fn learn(&self, model: &Model, lesson: Lesson, needs: &Needs, now: u64) {
+        let mut healths = self.locked();
+        let health = healths.entry(model.id.clone()).or_default();
+        health.lessons.learn(lesson, needs, model, now);
+        self.store.record_success(&model.id, health);
+        drop(healths);
+        tracing::info!(model.id = %model.id, %lesson, "learned of a model what its entry in the catalogue does not say");
     }
 
     /// Returns how a model stands, and how many requests it is answering.
     pub fn standing(&self, id: &ModelId, now: u64) -> (Standing, u32) {
-        let state = self.state();
-        state.healths.get(id).map_or((Standing::Ready, 0), |health| (health.standing(now), health.in_flight))
+        let healths = self.locked();
+        healths.get(id).map_or((Standing::Ready, 0), |health| (health.standing(now), health.in_flight))
     }
 
     /// Returns the health of every model that has a history.
     pub fn healths(&self) -> Vec<(ModelId, Health)> {
-        self.state().healths.iter().map(|(id, health)| (id.clone(), health.clone())).collect()
+        self.locked().iter().map(|(id, health)| (id.clone(), health.clone())).collect()
     }
 
     /// Returns the account's limit, if one is in force.
     pub fn account(&self, now: u64) -> Option<Block> {
-        self.state().account.filter(|block| block.until_ms > now)
+        self.budget.block(now)
+    }
+
+    /// Returns what is left of the account's day, if OpenRouter told it.
+    pub fn left(&self, now: u64) -> Option<Left> {
+        self.budget.left(now)
+    }
+
+    /// Returns what the account may still send.
+    pub(super) fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// Notes that a try begins.
     pub(super) fn begin(&self, id: &ModelId) {
-        self.state().healths.entry(id.clone()).or_default().in_flight += 1;
+        self.locked().entry(id.clone()).or_default().in_flight += 1;
     }
 
     /// Notes that a try is over, however it ended.
     pub(super) fn end(&self, id: &ModelId) {
-        let mut state = self.state();
-        if let Some(health) = state.healths.get_mut(id) {
+        if let Some(health) = self.locked().get_mut(id) {
             health.in_flight = health.in_flight.saturating_sub(1);
         }
     }
 
-    /// Notes a failure of a try that began at `began`; what follows from it for the model or the account is
-    /// in force from now on.
+    /// Notes a failure of a try that began at `began`; what follows from it for
+    /// the model is in force from now on.
     pub(super) fn failed(&self, id: &ModelId, failure: &Failure, began: u64) {
         let now = now_ms();
-        let mut state = self.state();
-        let health = state.healths.entry(id.clone()).or_default();
+        let mut healths = self.locked();
+        let health = healths.entry(id.clone()).or_default();
         let rest = health.failed(failure, self.rests, began, now, fastrand::f32());
         self.store.record_failure(id, failure, now, health);
-        if failure.kind == FailureKind::RateLimitedDay {
-            let wait = failure.retry_after.unwrap_or(DAILY_WAIT);
-            let until_ms = now.saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-            state.account = Some(Block { until_ms, kind: failure.kind });
-            self.store.record_account(Some(AccountBlock { until_ms, kind: failure.kind }));
-        }
-        drop(state);
+        drop(healths);
+        self.budget.limited(failure, now);
         tracing::warn!(
             model.id = %id,
             failure.kind = %failure.kind,
@@ -111,10 +126,17 @@ impl Ledger {
         );
     }
 
+    /// Notes a tool call that nobody can read, beside the failure that it is.
+    pub(super) fn bad_call(&self, id: &ModelId) {
+        let mut healths = self.locked();
+        let tally = &mut healths.entry(id.clone()).or_default().tally;
+        tally.bad_calls = tally.bad_calls.saturating_add(1);
+    }
+
     /// Notes an answer, its first token's time and its pace.
     pub(super) fn answered(&self, id: &ModelId, first_token: Duration, tokens: u32, pace: Duration) {
-        let mut state = self.state();
-        let health = state.healths.entry(id.clone()).or_default();
+        let mut healths = self.locked();
+        let health = healths.entry(id.clone()).or_default();
         health.answered(now_ms());
         health.first_token_after(first_token);
         health.paced(tokens, pace);
@@ -123,8 +145,7 @@ impl Ledger {
 
     /// Forgets the models that are not in a catalogue, but for those at work.
     pub fn keep_only(&self, catalog: &Catalog) {
-        let mut state = self.state();
-        state.healths.retain(|id, health| {
+        self.locked().retain(|id, health| {
             let kept = health.in_flight > 0 || catalog.number(id).is_some();
             if !kept {
                 self.store.forget(Some(id));
@@ -133,14 +154,11 @@ impl Ledger {
         });
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn locked(&self) -> MutexGuard<'_, HashMap<ModelId, Health>> {
         // The arithmetic does not panic; if it did, each health is whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.healths.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// How long the account waits when the daily limit names no end.
-const DAILY_WAIT: Duration = Duration::from_hours(1);
 
 /// Returns now, in milliseconds since 1970: the time that is remembered.
 pub fn now_ms() -> u64 {
@@ -153,6 +171,7 @@ fn fact(model: u32, health: &Health, now: u64) -> Fact {
     Fact {
         model,
         standing: health.standing(now),
+        unfit: false,
         in_flight: health.in_flight,
         successes,
         failures,

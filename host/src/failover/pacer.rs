@@ -1,13 +1,19 @@
 //! The account's pace: how many calls may start within a minute.
 //!
-//! Remembers the starts of the last minute, with a fair queue behind them. Who is
-//! at the head and could not start before its deadline is told at once how long to
-//! wait, instead of being let in late. Knows nothing of models.
+//! Remembers the starts of the last minute, with a queue behind them. Whoever
+//! comes is given its turn at once: first come, first served, each a minute after
+//! the one that is `per_minute` places before it. So one that would be late is
+//! told so on arrival, and one that leaves gives its place to those behind it.
+//! Knows nothing of models.
 
-use std::{collections::VecDeque, sync::PoisonError, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use tokio::{
-    sync::Mutex,
+    sync::watch,
     time::{Instant, sleep_until},
 };
 
@@ -19,14 +25,9 @@ const LONGEST_HOLD: Duration = Duration::from_secs(65);
 
 /// Starts calls at the pace that the account allows.
 pub(super) struct Pacer {
-    /// Calls a minute; 0 does not pace.
-    per_minute: usize,
-    /// When the last calls started, at most `per_minute` of them. The lock is the
-    /// queue: tokio's is fair, and who waits for its turn holds it, so that those
-    /// behind wait behind.
-    starts: Mutex<VecDeque<Instant>>,
-    /// Nobody starts before this: the upstream said so.
-    held_until: std::sync::Mutex<Instant>,
+    queue: Mutex<Queue>,
+    /// Counts the changes of turns that were given already.
+    changes: watch::Sender<u64>,
 }
 
 /// A turn would come too late.
@@ -36,102 +37,169 @@ pub(super) struct TooLate {
     pub(super) wait: Duration,
 }
 
+struct Queue {
+    /// Calls a minute; 0 does not pace.
+    per_minute: usize,
+    /// When the last calls started, the oldest in front; at most `per_minute`.
+    starts: VecDeque<Instant>,
+    /// Who waits, in the order in which they came.
+    waiting: VecDeque<Place>,
+    next_id: u64,
+    /// Nobody starts before this: the upstream said so.
+    held_until: Instant,
+}
+
+/// A place in the queue.
+struct Place {
+    id: u64,
+    deadline: Instant,
+    turn: Instant,
+}
+
 impl Pacer {
     /// Makes a pacer that has seen no call yet.
     pub(super) fn new(per_minute: u32) -> Self {
-        let per_minute = usize::try_from(per_minute).unwrap_or(usize::MAX);
-        let held_until = std::sync::Mutex::new(Instant::now());
-        Self { per_minute, starts: Mutex::new(VecDeque::new()), held_until }
+        let queue = Queue {
+            per_minute: usize::try_from(per_minute).unwrap_or(usize::MAX),
+            starts: VecDeque::new(),
+            waiting: VecDeque::new(),
+            next_id: 0,
+            held_until: Instant::now(),
+        };
+        Self { queue: Mutex::new(queue), changes: watch::Sender::new(0) }
     }
 
-    /// Waits for its turn, but not beyond `deadline`.
+    /// Waits for its turn, but not beyond `deadline`: a turn that would come
+    /// later is refused at once, be it on arrival or when a hold delays it.
     ///
     /// A caller that is dropped while it waits has taken nothing.
     pub(super) async fn turn(&self, deadline: Instant) -> Result<(), TooLate> {
-        let Ok(mut starts) = tokio::time::timeout_at(deadline, self.starts.lock()).await else {
-            return Err(TooLate { wait: MINUTE });
-        };
+        let mut changes = self.changes.subscribe();
+        let mut ticket = Ticket { pacer: self, id: self.queue().join(deadline), is_in: true };
         loop {
-            let now = Instant::now();
-            let ready = self.ready(&starts, now);
-            if ready <= now {
-                break;
+            let turn = {
+                let mut queue = self.queue();
+                let Some(turn) = queue.turn_of(ticket.id) else {
+                    // A hold has pushed it out.
+                    ticket.is_in = false;
+                    return Err(TooLate { wait: queue.next_turn().saturating_duration_since(Instant::now()) });
+                };
+                if turn <= Instant::now() {
+                    queue.start(ticket.id);
+                    ticket.is_in = false;
+                    return Ok(());
+                }
+                turn
+            };
+            tokio::select! {
+                () = sleep_until(turn) => {}
+                // The sender is ours, so this is never an error.
+                _ = changes.changed() => {}
             }
-            if ready > deadline {
-                return Err(TooLate { wait: ready - now });
-            }
-            // A hold may have come meanwhile: look again.
-            sleep_until(ready).await;
         }
-        if self.per_minute > 0 {
-            starts.truncate(self.per_minute.saturating_sub(1));
-            starts.push_front(Instant::now());
-        }
-        Ok(())
     }
 
     /// Lets nobody start for a while, because the upstream asked for it.
     pub(super) fn hold(&self, wait: Duration) {
         let until = Instant::now() + wait.min(LONGEST_HOLD);
-        let mut held_until = self.held_until.lock().unwrap_or_else(PoisonError::into_inner);
-        *held_until = until.max(*held_until);
-    }
-
-    fn held_until(&self) -> Instant {
-        *self.held_until.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Returns when the next call may start: a minute after the oldest of those
-    /// that fill one.
-    fn ready(&self, starts: &VecDeque<Instant>, now: Instant) -> Instant {
-        let held = self.held_until().max(now);
-        match starts.get(self.per_minute.wrapping_sub(1)) {
-            Some(oldest) => held.max(*oldest + MINUTE),
-            None => held,
+        let mut queue = self.queue();
+        if until > queue.held_until {
+            queue.held_until = until;
+            queue.arrange();
+            drop(queue);
+            self.tell();
         }
+    }
+
+    /// Returns how many wait for their turn.
+    pub(super) fn queued(&self) -> usize {
+        self.queue().waiting.len()
+    }
+
+    fn tell(&self) {
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        // The arithmetic does not panic; if it did, every place is whole.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Gives the place back when its holder goes.
+struct Ticket<'a> {
+    pacer: &'a Pacer,
+    id: u64,
+    is_in: bool,
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        if self.is_in {
+            self.pacer.queue().leave(self.id);
+            self.pacer.tell();
+        }
+    }
+}
+
+impl Queue {
+    /// Takes the last place, if its turn is in time, and returns its number.
+    fn join(&mut self, deadline: Instant) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        let turn = self.next_turn();
+        if turn <= deadline.max(Instant::now()) {
+            self.waiting.push_back(Place { id, deadline, turn });
+        }
+        id
+    }
+
+    fn turn_of(&self, id: u64) -> Option<Instant> {
+        let place = self.waiting.binary_search_by_key(&id, |place| place.id).ok()?;
+        self.waiting.get(place).map(|place| place.turn)
+    }
+
+    /// Turns a place into a start.
+    fn start(&mut self, id: u64) {
+        self.waiting.retain(|place| place.id != id);
+        if self.per_minute > 0 {
+            self.starts.push_back(Instant::now());
+            let extra = self.starts.len().saturating_sub(self.per_minute);
+            self.starts.drain(..extra);
+        }
+    }
+
+    fn leave(&mut self, id: u64) {
+        self.waiting.retain(|place| place.id != id);
+        self.arrange();
+    }
+
+    /// Gives every place its turn anew; those that would be late lose it.
+    fn arrange(&mut self) {
+        for mut place in std::mem::take(&mut self.waiting) {
+            place.turn = self.next_turn();
+            if place.turn <= place.deadline {
+                self.waiting.push_back(place);
+            }
+        }
+    }
+
+    /// Returns when the next to come may start: a minute after the one that is
+    /// `per_minute` places before it, and never before those that came earlier.
+    fn next_turn(&self) -> Instant {
+        let held = self.held_until.max(Instant::now());
+        let last = self.waiting.back().map_or(held, |place| place.turn.max(held));
+        if self.per_minute == 0 {
+            return last;
+        }
+        let Some(before) = (self.starts.len() + self.waiting.len()).checked_sub(self.per_minute) else { return last };
+        let full = match before.checked_sub(self.starts.len()) {
+            Some(place) => self.waiting.get(place).map(|place| place.turn),
+            None => self.starts.get(before).copied(),
+        };
+        full.map_or(last, |full| last.max(full + MINUTE))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn soon() -> Instant {
-        Instant::now() + Duration::from_secs(10)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn no_minute_sees_more_starts_than_it_may() {
-        let pacer = Pacer::new(20);
-        let began = Instant::now();
-        let mut starts = Vec::new();
-        for _ in 0..50 {
-            assert_eq!(pacer.turn(Instant::now() + 2 * MINUTE).await, Ok(()));
-            starts.push(began.elapsed().as_secs());
-        }
-        let expected: Vec<u64> = (0..50).map(|number| number / 20 * 60).collect();
-        assert_eq!(starts, expected);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_would_be_late_is_told_at_once() {
-        let pacer = Pacer::new(1);
-        assert_eq!(pacer.turn(soon()).await, Ok(()));
-        let began = Instant::now();
-        let late = pacer.turn(soon()).await;
-        assert_eq!(late.map_err(|late| late.wait.as_secs()), Err(60));
-        assert_eq!(began.elapsed(), Duration::ZERO);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn zero_does_not_pace_but_a_hold_holds() {
-        let pacer = Pacer::new(0);
-        for _ in 0..1000 {
-            assert_eq!(pacer.turn(soon()).await, Ok(()));
-        }
-        pacer.hold(Duration::from_secs(4));
-        let began = Instant::now();
-        assert_eq!(pacer.turn(soon()).await, Ok(()));
-        assert_eq!(began.elapsed().as_secs(), 4);
-    }
-}
+mod tests;

@@ -3,10 +3,12 @@
 //! Decides once, at the source, for HTTP errors and for errors inside a 200 or
 //! a stream. Pure: no network, no clock, no log. What follows from a failure is
 //! `routing`'s; errors of the network never come here. Read `kind` next, for
-//! the tables, then `wait` (the upstream's hints) and `words` (its message).
+//! the tables, then `wait` (the upstream's hints), `words` (its message) and
+//! [`lesson`] (what it teaches of the model).
 //! Facts: <https://openrouter.ai/docs/api-reference/errors>, August 2026.
 
 mod kind;
+pub mod lesson;
 mod wait;
 mod words;
 

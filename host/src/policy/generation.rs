@@ -7,6 +7,8 @@
 //! the plain order of the view. Who makes generations, and when, is
 //! `crate::reload`'s business.
 
+mod candidates;
+
 use std::{
     path::PathBuf,
     sync::{
@@ -201,25 +203,12 @@ impl Generation {
         Ok(generation)
     }
 
-    /// Returns the numbers of the models that can answer such a request: visible,
-    /// able, and in free mode free; in the order of the view.
-    pub fn candidates(&self, needs: &Needs) -> Vec<u32> {
-        let able = |number: &u32| self.catalog.model(*number).is_some_and(|model| needs.met_by(model));
-        self.visible.iter().copied().filter(able).collect()
-    }
-
     /// Decides which models a request is tried with.
     ///
     /// The answer is sound whatever the policy says. Dropping the future leaves
     /// nothing behind.
     pub async fn decide(&self, query: &Query, facts: &[Fact]) -> Result<Decision, Undecided> {
-        let mut candidates = self.candidates(&query.needs);
-        if let (true, Target::Model(asked)) =
-            (query.needs.capabilities.contains(Capabilities::EMBEDDINGS), query.target)
-        {
-            // Nobody stands in where vectors are wanted: those of two models differ.
-            candidates.retain(|number| *number == asked);
-        }
+        let candidates = self.fit(query, facts);
         if let Some(refused) = &self.vacant {
             return Err(Undecided::PolicyFailed(Fault::Failed(refused.to_string())));
         }
@@ -279,7 +268,7 @@ impl Generation {
         );
         match answer.await {
             None => Verdict::Next,
-            Some(Ok(verdict)) => self.checked_verdict(query, convert::verdict(&verdict)),
+            Some(Ok(verdict)) => self.checked_verdict(query, facts, convert::verdict(&verdict)),
             Some(Err(fault)) => {
                 self.policy.faults.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(policy.name = %self.policy.name, error = %fault, "the policy failed after a failure");
@@ -288,9 +277,9 @@ impl Generation {
         }
     }
 
-    fn checked_verdict(&self, query: &Query, verdict: Verdict) -> Verdict {
+    fn checked_verdict(&self, query: &Query, facts: &[Fact], verdict: Verdict) -> Verdict {
         let Verdict::Replace(order) = verdict else { return verdict };
-        match Plan::parse(order, &self.candidates(&query.needs), query.limit) {
+        match Plan::parse(order, &self.fit(query, facts), query.limit) {
             Ok(plan) => Verdict::Replace(plan.order().to_vec()),
             Err(error) => {
                 self.policy.faults.fetch_add(1, Ordering::Relaxed);

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::routing::{Failure, FailureKind, Rests};
+use crate::routing::{Failure, FailureKind, Rests, lessons::Lessons, tally::Tally};
 
 /// Minutes that `successes` and `failures` look back.
 const WINDOW_MINUTES: u64 = 5;
@@ -35,6 +35,10 @@ pub struct Health {
     pub first_token_ms: f32,
     /// Tokens a second while answering, a moving average; 0 unknown.
     pub tokens_per_second: f32,
+    /// What its refusals have taught.
+    pub lessons: Lessons,
+    /// How often it answered and failed since it is known.
+    pub tally: Tally,
     window: Window,
 }
 
@@ -69,6 +73,7 @@ impl Health {
     pub fn failed(&mut self, failure: &Failure, rests: Rests, began: u64, now: u64, spread: f32) -> Option<Duration> {
         let is_known = self.in_a_row > 0 && self.last_failure.as_ref().is_some_and(|last| last.at > began);
         self.last_failure = Some(LastFailure { at: now, kind: failure.kind, message: failure.message.clone() });
+        self.tally.failed(failure.kind);
         let rest = failure.kind.consequence(rests).rest?;
         if !is_known {
             self.in_a_row = self.in_a_row.saturating_add(1);
@@ -85,6 +90,7 @@ impl Health {
         self.in_a_row = 0;
         self.rests_until = None;
         self.last_success = Some(now);
+        self.tally.answers = self.tally.answers.saturating_add(1);
         self.window.at(now).successes += 1;
     }
 

@@ -35,6 +35,11 @@ pub struct Needs {
 }
 
 impl Needs {
+    /// Returns how large the request is, with the room that its answer may take.
+    pub fn size(&self) -> u32 {
+        self.input_tokens.saturating_add(self.output_tokens)
+    }
+
     /// Tells whether a model can answer such a request at all.
     ///
     /// The estimate of the prompt is rough, so the context is only held
@@ -90,6 +95,8 @@ pub struct Fact {
     pub model: u32,
     /// How it stands.
     pub standing: Standing,
+    /// Whether it is known to refuse this request, whatever the catalogue says.
+    pub unfit: bool,
     /// Requests that it is answering now.
     pub in_flight: u32,
     /// Answers in the last five minutes.

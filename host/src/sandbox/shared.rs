@@ -133,6 +133,11 @@ impl Shared {
         self.state().chat_calls += 1;
     }
 
+    /// Notes that the day's free calls are used up, so that the key says so too.
+    pub(super) fn end_day(&self) {
+        self.state().chat_calls = u64::MAX / 2;
+    }
+
     pub(super) fn chat_calls(&self) -> u64 {
         self.state().chat_calls
     }

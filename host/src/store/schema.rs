@@ -14,6 +14,8 @@ use crate::{
     routing::{
         Failure, FailureKind,
         health::{Health, LastFailure},
+        lessons::Lessons,
+        tally::Tally,
     },
     store::AccountBlock,
 };
@@ -34,7 +36,8 @@ const MODELS_KEPT: u32 = 4_000;
 /// through the first `n` has version `n`.
 ///
 /// Not `STRICT`, which the `sqlite3` tools before 3.37 cannot read.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 3] = [
+    "
     CREATE TABLE failures (
         id INTEGER PRIMARY KEY,
         model TEXT NOT NULL,
@@ -66,7 +69,14 @@ const MIGRATIONS: [&str; 1] = ["
             model, kind, http_status, message,
             retry_after_ms / 1000.0 AS retry_after_seconds
         FROM failures ORDER BY id DESC;
-"];
+    ",
+    "
+    ALTER TABLE models ADD COLUMN learned TEXT NOT NULL DEFAULT '';
+    ",
+    "
+    ALTER TABLE models ADD COLUMN counts TEXT NOT NULL DEFAULT '';
+    ",
+];
 
 /// The version of the tables that this program writes.
 pub(super) const VERSION: usize = MIGRATIONS.len();
@@ -133,8 +143,8 @@ pub(super) fn set_health(connection: &Connection, model: &ModelId, health: &Heal
     connection.execute(
         "INSERT OR REPLACE INTO models (
             model, failures_in_a_row, rests_until_ms, last_failure_kind, last_failure_message,
-            last_failure_at_ms, last_success_at_ms, first_token_ms, tokens_per_second
-         ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            last_failure_at_ms, last_success_at_ms, first_token_ms, tokens_per_second, learned, counts
+         ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         params![
             model.as_str(),
             health.in_a_row,
@@ -145,6 +155,8 @@ pub(super) fn set_health(connection: &Connection, model: &ModelId, health: &Heal
             health.last_success.map(signed),
             finite(health.first_token_ms),
             finite(health.tokens_per_second),
+            health.lessons.to_string(),
+            health.tally.to_string(),
         ],
     )?;
     Ok(())
@@ -181,7 +193,7 @@ pub(super) fn forget(connection: &Connection, model: Option<&ModelId>) -> rusqli
 pub(super) fn healths(connection: &Connection) -> rusqlite::Result<HashMap<ModelId, Health>> {
     let mut statement = connection.prepare(
         "SELECT model, failures_in_a_row, rests_until_ms, last_failure_kind, last_failure_message,
-            last_failure_at_ms, last_success_at_ms, first_token_ms, tokens_per_second
+            last_failure_at_ms, last_success_at_ms, first_token_ms, tokens_per_second, learned, counts
          FROM models",
     )?;
     let rows = statement.query_map([], |row| Ok((ModelId::parse(&row.get::<_, String>(0)?), health(row)?)))?;
@@ -217,6 +229,8 @@ fn health(row: &Row<'_>) -> rusqlite::Result<Health> {
     health.last_success = row.get::<_, Option<i64>>(6)?.map(unsigned);
     health.first_token_ms = finite(row.get(7)?);
     health.tokens_per_second = finite(row.get(8)?);
+    health.lessons = Lessons::parse(&row.get::<_, String>(9)?);
+    health.tally = Tally::parse(&row.get::<_, String>(10)?);
     Ok(health)
 }
 

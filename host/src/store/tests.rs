@@ -12,7 +12,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
-use crate::routing::health::LastFailure;
+use crate::routing::{health::LastFailure, lessons::Lessons, tally::Tally};
 
 const NOW: u64 = 1_800_000_000_123;
 const LIMIT: Duration = Duration::from_mins(1);
@@ -81,6 +81,8 @@ fn resting() -> Health {
     health.last_success = Some(NOW - 5);
     health.first_token_ms = 120.5;
     health.tokens_per_second = 31.25;
+    health.lessons = Lessons::parse("no-tools;9;1800000000000;0000002a");
+    health.tally = Tally::parse("answers=5 bad-calls=1 rate-limited-model=3");
     health
 }
 
@@ -236,7 +238,8 @@ fn only_the_newest_failures_and_models_are_kept() {
         .execute_batch(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000)
              INSERT INTO failures (model, kind, message, at_ms) SELECT 'v/' || i, 'empty', '', i FROM n;
-             INSERT INTO models SELECT model, 0, NULL, NULL, NULL, NULL, at_ms, 0, 0 FROM failures",
+             INSERT INTO models (model, failures_in_a_row, last_success_at_ms, first_token_ms, tokens_per_second)
+                SELECT model, 0, at_ms, 0, 0 FROM failures",
         )
         .unwrap();
     let opened = folder.open_well();
@@ -379,11 +382,30 @@ fn a_newer_version_is_left_alone_and_both_versions_named() {
         opened.warnings,
         [format!(
             "failures and cooldowns are kept in memory only, and a restart forgets them: {} has schema version 7, \
-             this program knows 1 and older; run the newer program, or move the file away",
-            folder.db().display()
+             this program knows {} and older; run the newer program, or move the file away",
+            folder.db().display(),
+            schema::VERSION
         )]
     );
     assert_eq!(fs::read(folder.db()).unwrap(), before);
+}
+
+#[test]
+fn a_database_of_an_older_version_is_brought_up_to_date_and_keeps_what_it_knows() {
+    let folder = Folder::new();
+    let Opened { store, .. } = folder.open_well();
+    store.record_success(&model("v/a:free"), &resting());
+    assert!(store.close(LIMIT));
+    folder
+        .sql()
+        .execute_batch(
+            "ALTER TABLE models DROP COLUMN learned; ALTER TABLE models DROP COLUMN counts; PRAGMA user_version = 1",
+        )
+        .unwrap();
+    let mut known = resting();
+    known.lessons = Lessons::default();
+    known.tally = Tally::default();
+    assert_eq!(folder.open_well().healths, HashMap::from([(model("v/a:free"), known)]));
 }
 
 #[test]

@@ -63,11 +63,24 @@ impl Form {
         let told = if self.is_openai() { &body["error"]["message"] } else { &body["error"] };
         let told = told.as_str().unwrap_or_else(|| panic!("no error in {body}")).to_owned();
         let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-        assert_eq!(keys(&body), ["error"]);
-        if self.is_openai() {
-            assert_eq!(keys(&body["error"]), ["code", "message", "param", "type"]);
+        // After tries each is told for programs, where the protocol has room for it.
+        match (self.is_openai(), reply.header("x-router-trail").is_some()) {
+            (false, false) => assert_eq!(keys(&body), ["error"]),
+            (false, true) => assert_eq!(keys(&body), ["attempts", "error"]),
+            (true, with_attempts) => {
+                let all = ["code", "message", "metadata", "param", "type"];
+                let expected = all.into_iter().filter(|key| with_attempts || *key != "metadata");
+                assert_eq!(keys(&body), ["error"]);
+                assert_eq!(keys(&body["error"]), expected.collect::<Vec<_>>());
+            }
         }
         told
+    }
+
+    /// Returns the tries that an error tells for programs.
+    pub fn attempts(self, reply: &Reply) -> Value {
+        let path = if self.is_openai() { "/error/metadata/attempts" } else { "/attempts" };
+        reply.json().pointer(path).cloned().unwrap_or_default()
     }
 
     /// Returns the words of the error in a stream that broke off.
@@ -173,6 +186,19 @@ impl Host {
             }
         };
         tokio::time::timeout(PATIENCE, reached).await.expect("the model did not get into this state")
+    }
+
+    /// Asks what the router says of itself until it satisfies a condition.
+    pub async fn status_until(&self, wanted: impl Fn(&Value) -> bool) -> Value {
+        let reached = async {
+            loop {
+                let status = self.status().await;
+                if wanted(&status) {
+                    return status;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, reached).await.expect("the router did not get into this state")
     }
 
     /// Returns the models of the chat requests that went upstream, in order.

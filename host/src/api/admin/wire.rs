@@ -1,17 +1,21 @@
 //! What the operators' routes say, as types that both ends use.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::{
     catalog::{Capabilities, Model, ModelId, Traits},
+    failover::Failover,
     policy::{
         Refused,
         generation::{Generation, Source},
     },
-    routing::health::{Health, Standing},
+    routing::{
+        FailureKind,
+        health::{Health, Standing},
+    },
 };
 
 /// What is remembered, by model.
@@ -37,8 +41,8 @@ pub struct Status {
     pub tool_use_only: bool,
     /// The catalogue.
     pub catalog: CatalogStatus,
-    /// The account's limit, if one is in force.
-    pub account: Option<Account>,
+    /// The account: its limits, its day, its keys.
+    pub account: Account,
     /// The policy.
     pub policy: PolicyRow,
     /// The visible models, in the order of the policy.
@@ -56,13 +60,26 @@ pub struct CatalogStatus {
     pub visible: usize,
 }
 
-/// A limit of the account's that is in force.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// What is known of the account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// Its kind.
-    pub limit: String,
-    /// When it ends, in milliseconds since 1970.
-    pub until_ms: u64,
+    /// The kind of the limit that is in force, if one is.
+    pub limit: Option<String>,
+    /// When that ends, in milliseconds since 1970.
+    pub until_ms: Option<u64>,
+    /// Free requests that a day has, if OpenRouter told it.
+    pub daily_requests: Option<u32>,
+    /// Those that are left.
+    pub remaining: Option<u32>,
+    /// When OpenRouter was asked last, in milliseconds since 1970.
+    pub as_of_ms: Option<u64>,
+    /// Requests that wait for their turn within the minute.
+    #[serde(default)]
+    pub queued: usize,
+    /// Keys.
+    pub keys: usize,
+    /// Keys that are not refused.
+    pub keys_usable: usize,
 }
 
 /// A policy.
@@ -147,6 +164,9 @@ pub struct ModelRow {
     pub created: u64,
     /// When it will be gone, in seconds since 1970.
     pub expires: Option<u64>,
+    /// What its refusals have taught, such as `no-tools` or `context=8192`.
+    #[serde(default)]
+    pub learned: Vec<String>,
     /// How it stands.
     pub state: ModelState,
 }
@@ -170,12 +190,39 @@ pub struct ModelState {
     pub first_token_ms: f32,
     /// Tokens a second, on average; 0 unknown.
     pub tokens_per_second: f32,
+    /// Answers since it is known.
+    #[serde(default)]
+    pub answers: u64,
+    /// Failures since it is known, by kind.
+    #[serde(default)]
+    pub failures: BTreeMap<String, u64>,
+    /// Answers with tool calls that nobody can read, since it is known.
+    #[serde(default)]
+    pub bad_calls: u64,
     /// The last failure's kind.
     pub last_failure: Option<String>,
     /// The last failure's words.
     pub last_message: Option<String>,
     /// When the last failure was, in milliseconds since 1970.
     pub last_failure_at: Option<u64>,
+}
+
+impl Account {
+    /// Describes the account as the engine knows it.
+    pub fn of(failover: &Failover, now: u64) -> Self {
+        let (block, left) = (failover.ledger().account(now), failover.ledger().left(now));
+        let keys = failover.keys(now);
+        Self {
+            limit: block.map(|block| block.kind.to_string()),
+            until_ms: block.map(|block| block.until_ms),
+            daily_requests: left.map(|left| left.limit),
+            remaining: left.map(|left| left.remaining),
+            as_of_ms: left.map(|left| left.as_of_ms),
+            queued: failover.queued(),
+            keys: keys.total,
+            keys_usable: keys.usable,
+        }
+    }
 }
 
 /// Returns the visible models of a generation, in the order of the policy.
@@ -204,8 +251,22 @@ fn model_row(model: &Model, name: &str, health: Option<&Health>, now: u64) -> Mo
         completion_price: model.completion_price,
         created: model.created,
         expires: model.expires,
+        learned: health.map_or_else(Vec::new, |health| learned(model, health, now)),
         state: health.map_or_else(ModelState::ready, |health| model_state(health, now)),
     }
+}
+
+/// Returns what refusals have taught of a model: its lacks, and that it is closed
+/// to this account for now.
+fn learned(model: &Model, health: &Health, now: u64) -> Vec<String> {
+    let mut learned = health.lessons.names(model, now);
+    let closed = health.last_failure.as_ref().map(|last| last.kind);
+    if let Some(kind @ (FailureKind::DataPolicy | FailureKind::Gated | FailureKind::Gone)) = closed
+        && matches!(health.standing(now), Standing::Cooling(_))
+    {
+        learned.push(kind.to_string());
+    }
+    learned
 }
 
 impl ModelState {
@@ -230,6 +291,9 @@ fn model_state(health: &Health, now: u64) -> ModelState {
         in_flight: health.in_flight,
         first_token_ms: health.first_token_ms,
         tokens_per_second: health.tokens_per_second,
+        answers: health.tally.answers,
+        failures: health.tally.failures().iter().map(|(kind, count)| (kind.to_string(), *count)).collect(),
+        bad_calls: health.tally.bad_calls,
         last_failure: health.last_failure.as_ref().map(|last| last.kind.to_string()),
         last_message: health.last_failure.as_ref().map(|last| last.message.clone()),
         last_failure_at: health.last_failure.as_ref().map(|last| last.at),

@@ -146,7 +146,7 @@ mod tests {
             ("Server", Some("server")),
             ("servers", Some("server")),
             ("free_mode", Some("mode.free_mode")),
-            ("openrouter.api_keys", Some("openrouter.api_key")),
+            ("openrouter.apikeys", Some("openrouter.api_keys")),
             ("failover.deadlin", Some("failover.deadline")),
             ("server.apikey", Some("openrouter.api_key")),
             ("policy.limits.timeout", Some("policy.limits.time")),

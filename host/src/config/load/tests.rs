@@ -216,8 +216,19 @@ fn all_problems_are_told_at_once_each_with_its_place_and_remedy() {
 }
 
 #[test]
+fn further_keys_come_after_the_first_and_each_once() {
+    let home = Home::with("openrouter: {api_key: one, api_keys: [two, one, three]}\n");
+    let keys = |environment: &[(&str, &str)]| -> Vec<String> {
+        let config = home.load(environment, &[]).unwrap().config;
+        config.openrouter.keys().iter().map(|key| key.expose().to_owned()).collect()
+    };
+    assert_eq!(keys(&[]), ["one", "two", "three"]);
+    assert_eq!(keys(&[("OLLAMA_ROUTER_OPENROUTER_API_KEYS", "four, five")]), ["one", "four", "five"]);
+}
+
+#[test]
 fn what_is_not_built_yet_is_an_unknown_key() {
-    for key in ["openrouter.api_keys", "server.tls_cert", "server.tls_key"] {
+    for key in ["server.tls_cert", "server.tls_key"] {
         let (section, name) = key.split_once('.').unwrap();
         let problems = Home::with(&format!("{section}: {{{name}: [a]}}\n")).problems(&[], &[]);
         let start = format!("{key}: unknown key");

@@ -5,9 +5,10 @@
 //! Which class cools what is the host's affair, not told here. Refusals are in
 //! `reply/refusal.rs`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::sandbox::reply::Reply;
+use crate::sandbox::reply::step::Step;
+use crate::sandbox::reply::{Form, Reply};
 
 const SHARED_POOL_TEXT: &str = "{model} is temporarily rate-limited upstream. Please retry \
      shortly, or add your own key to accumulate your rate limits: \
@@ -35,6 +36,16 @@ impl Reply {
     /// Returns 429: a provider's answer hides the daily limit in `metadata.raw`.
     pub fn daily_limit_in_raw() -> Self {
         Self::provider_error(429, &format!("Rate limit exceeded: free-models-per-day{DAILY_REMEDY}"))
+    }
+
+    /// Tells whether this reply says that the day's free calls are used up.
+    pub(in crate::sandbox) fn ends_the_day(&self) -> bool {
+        let says_so = |value: &Value| value.to_string().contains("free-models-per-day");
+        match &self.form {
+            Form::Json(body) => says_so(body),
+            Form::Steps(steps) => steps.iter().any(|step| matches!(step, Step::Data(event) if says_so(event))),
+            Form::Parts(_) | Form::Body { .. } => false,
+        }
     }
 
     /// Returns 429: the account's 20 free calls of this minute are used up.

@@ -117,7 +117,7 @@ async fn the_key_counts_chat_calls_and_can_be_scripted() {
     chat(&sandbox, &asking(MODEL, true));
     chat(&sandbox, &asking("no/such-model", true));
     let daily = &get(&sandbox, "/key").json()["data"]["free_model_daily_requests"];
-    assert_eq!(*daily, json!({"limit": 1_000, "remaining": 998, "used": 2}));
+    assert_eq!(*daily, json!({"limit": 1_000_000, "remaining": 999_998, "used": 2}));
     sandbox.always("/key", Reply::json(200, json!({"data": {}})));
     assert_eq!(get(&sandbox, "/key").json(), json!({"data": {}}));
 }
