@@ -11,6 +11,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER},
     response::{IntoResponse as _, Response},
 };
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
@@ -109,17 +110,17 @@ impl Error {
 
     /// Tells the error in a protocol.
     pub fn respond(self, protocol: Protocol) -> Response {
-        let mut body = match protocol {
-            Protocol::Ollama => json!({"error": self.message}),
-            Protocol::OpenAi => openai_body(self.status, &self.message, self.code.as_deref()),
-        };
-        if !self.tried.is_empty() {
-            match protocol {
-                Protocol::Ollama => body["attempts"] = self.attempts(),
-                Protocol::OpenAi => body["error"]["metadata"] = json!({"attempts": self.attempts()}),
+        let attempts = self.attempts();
+        let mut response = match protocol {
+            Protocol::Ollama => (self.status, Json(OllamaBody { error: &self.message, attempts })).into_response(),
+            Protocol::OpenAi => {
+                let mut body = openai_body(self.status, &self.message, self.code.as_deref());
+                if !attempts.is_empty() {
+                    body["error"]["metadata"] = json!({"attempts": attempts});
+                }
+                (self.status, Json(body)).into_response()
             }
-        }
-        let mut response = (self.status, Json(body)).into_response();
+        };
         let headers = response.headers_mut();
         if let Some(wait) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
@@ -137,18 +138,40 @@ impl Error {
 
 impl Error {
     /// Returns the tries for programs, the last one last.
-    fn attempts(&self) -> Value {
-        let attempt = |(place, Try { model, failure }): (usize, &Try)| {
-            let due_in = self.due_in.get(place).copied().flatten();
-            json!({
-                "model": model,
-                "kind": failure.kind.as_str(),
-                "status": (failure.status != 0).then_some(failure.status),
-                "message": failure.message,
-                "due_in_s": due_in.map(|wait| wait.as_secs().max(1)),
-            })
-        };
-        self.tried.iter().enumerate().map(attempt).collect()
+    fn attempts(&self) -> Vec<Attempt<'_>> {
+        let dues = self.due_in.iter().copied().chain(std::iter::repeat(None));
+        self.tried.iter().zip(dues).map(|(tried, due_in)| Attempt::of(tried, due_in)).collect()
+    }
+}
+
+/// The body of an error as Ollama's clients read it. Some of them show people the
+/// whole of it, so what is for people comes first.
+#[derive(Serialize)]
+struct OllamaBody<'a> {
+    error: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attempts: Vec<Attempt<'a>>,
+}
+
+/// A try that failed, for programs.
+#[derive(Serialize)]
+struct Attempt<'a> {
+    model: &'a str,
+    kind: &'static str,
+    status: Option<u16>,
+    message: &'a str,
+    due_in_s: Option<u64>,
+}
+
+impl<'a> Attempt<'a> {
+    fn of(Try { model, failure }: &'a Try, due_in: Option<Duration>) -> Self {
+        Self {
+            model,
+            kind: failure.kind.as_str(),
+            status: (failure.status != 0).then_some(failure.status),
+            message: &failure.message,
+            due_in_s: due_in.map(|wait| wait.as_secs().max(1)),
+        }
     }
 }
 

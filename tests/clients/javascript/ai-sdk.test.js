@@ -128,13 +128,17 @@ test("an unknown model is not found", async () => {
 });
 
 test("an error before the first word has its status", async () => {
-  const refused = { name: "AI_APICallError", statusCode: 403, message: "Forbidden", responseBody: JSON.stringify({ error: REFUSAL }) };
-  await assert.rejects(generateText(asking(PRIM)), refused);
+  const isRefusal = ({ name, statusCode, message, responseBody }) => {
+    assert.deepEqual([name, statusCode, message], ["AI_APICallError", 403, "Forbidden"]);
+    assert.equal(JSON.parse(responseBody).error, REFUSAL);
+    return true;
+  };
+  await assert.rejects(generateText(asking(PRIM)), isRefusal);
   const errors = [];
   const answer = streamText(asking(PRIM, "Hello!", { onError: ({ error }) => errors.push(error) }));
   const { pieces } = await gather(answer.textStream);
-  assert.deepEqual([pieces, errors.map(({ name, statusCode }) => [name, statusCode])], [[], [["AI_APICallError", 403]]]);
-  assert.equal(errors[0].responseBody, refused.responseBody);
+  assert.deepEqual([pieces, errors.length], [[], 1]);
+  isRefusal(errors[0]);
 });
 
 test("an error after the first words is seen, though not ours", async () => {

@@ -160,7 +160,7 @@ def test_a_prompt_is_completed_whole_and_in_pieces():
     fields = without_figures(client.generate(LARGE, "Hello!", think=False))
     content = fields.pop("response")
     fields.pop("thinking", None)
-    assert fields == {"model": LARGE, "done": True, "done_reason": "stop"}
+    assert fields == {"model": LARGE, "done": True, "done_reason": "stop", "context": []}
     assert says(content, "Hello!")
     pieces = list(client.generate(LARGE, "Hello!", stream=True))
     assert says("".join(piece.response for piece in pieces), "Hello!")

@@ -123,6 +123,8 @@ def test_a_chat_without_messages_is_refused():
 def test_an_error_before_the_first_word_has_its_status(stream):
     with pytest.raises(openai.PermissionDeniedError) as error:
         client.chat.completions.create(model=PRIM, messages=HELLO, stream=stream)
+    [attempt] = error.value.body.pop("metadata")["attempts"]
+    assert (attempt["model"], attempt["kind"], attempt["status"]) == (f"thistle/{PRIM}", "moderated", 403)
     assert error.value.body == {"message": REFUSAL, "type": "permission_error", "param": None, "code": "moderated"}
 
 
