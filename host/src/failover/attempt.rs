@@ -286,8 +286,7 @@ impl Flight {
     }
 
     fn failed(&self, failure: Failure) -> Failure {
-        self.ledger.failed(&self.id, &failure, self.began);
-        failure
+        self.ledger.failed(&self.id, failure, self.began)
     }
 }
 

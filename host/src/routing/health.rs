@@ -85,6 +85,12 @@ impl Health {
         Some(length)
     }
 
+    /// Takes the blame for the last failures off the model.
+    pub fn pardoned(&mut self) {
+        self.in_a_row = 0;
+        self.rests_until = None;
+    }
+
     /// Notes an answer: the model is trusted again at once.
     pub fn answered(&mut self, now: u64) {
         self.in_a_row = 0;
