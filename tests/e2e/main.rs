@@ -59,6 +59,9 @@ mod origin;
 // The data folder: the copy of the catalogue, the database, and their damage.
 mod files;
 
+// What the database survives: kills at any moment, a disk that refuses.
+mod crash;
+
 // The end of a router: streams may end, nothing new begins.
 mod shutdown;
 

@@ -96,7 +96,7 @@ impl Setup {
             overrides,
         };
         let running = Running::start(&sources).await;
-        Host { sandbox, folder: self.folder, sources, running, client: reqwest::Client::builder().build().unwrap() }
+        Host { sandbox, folder: self.folder, sources, running, client: http() }
     }
 }
 
@@ -246,6 +246,13 @@ impl Host {
         self.running.stop().await;
         self.folder
     }
+}
+
+/// Returns a client of HTTP. It wants a provider of cryptography even where there
+/// is none to do, and a router in this process may have chosen one, or not.
+pub fn http() -> reqwest::Client {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    reqwest::Client::builder().build().unwrap()
 }
 
 /// An answer that was read to its end.
