@@ -17,6 +17,9 @@ mod chat;
 // What goes upstream for what a client sends.
 mod upstream;
 
+// Every way a reply can fail, in every protocol and form.
+mod fault_matrix;
+
 // A model fails before its first words: the next one answers.
 mod failover;
 
