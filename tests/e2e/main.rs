@@ -44,6 +44,9 @@ mod names;
 // Corners of the promises in which a fault once hid.
 mod promises;
 
+// The promises, over sequences of outcomes that nobody chose.
+mod promises_property;
+
 // Lists and single models, version, health, the operators' view.
 mod models;
 
