@@ -127,6 +127,8 @@ pub fn router(api: Api) -> Router {
     let operators = Router::new()
         .route("/router/status", get(admin::status))
         .route("/router/models", get(admin::models))
+        .route("/router/failures", delete(admin::forget_all))
+        .route("/router/failures/{*model}", delete(admin::forget))
         .route("/router/policy", get(admin::policy))
         .route("/router/policy/reload", post(admin::reload))
         .route_layer(middleware::from_fn_with_state(api.clone(), access::operators));

@@ -27,6 +27,9 @@ use crate::support::{
 /// The model that answers in place of the others: the largest.
 const GOOD: &str = "acme/good:free";
 
+/// The model that fails where only one does.
+const ALONE: &str = "acme/alone:free";
+
 /// The context of the others, in tokens.
 const SMALL: u32 = 50_000;
 
@@ -114,20 +117,27 @@ async fn check_together(setup: Setup, rows: &[Row]) {
     assert_eq!(states[GOOD]["standing"], "ready", "nothing ever failed there");
 }
 
-/// Runs rows that concern the key or the account, each form before a router of its own.
+/// Runs rows that concern the key or the account one after the other, and has
+/// what happened forgotten in between.
+async fn check_in_turn(setup: Setup, rows: &[Row]) {
+    let host = setup.models(&[GOOD, ALONE]).start().await;
+    for cell in cells_alone(rows) {
+        cell.check_on(&host).await;
+        assert_eq!(host.request("DELETE", "/router/failures", &[], "").await.status, 200);
+    }
+}
+
+/// Runs rows after which the account must wait, each form before a router of its own.
 async fn check_alone(setup: impl Fn() -> Setup, rows: &[Row]) {
     let setup = &setup;
-    let cells = rows.iter().flat_map(|row| FORMS.map(|form| Cell { row, form, id: "acme/alone:free".to_owned() }));
-    let checks = cells.map(|cell| async move {
-        let host = setup().models(&[GOOD, &cell.id]).start().await;
-        cell.script(&host);
-        let answer = host.ask(cell.form, &cell.id).await;
-        assert_eq!(host.called().len(), cell.check(&answer), "{}", cell.name());
-        let states = states(&host).await;
-        cell.check_state(&states[&cell.id]);
-        assert_eq!(states[GOOD]["standing"], "ready", "{}", cell.name());
+    let checks = cells_alone(rows).map(|cell| async move {
+        cell.check_on(&setup().models(&[GOOD, ALONE]).start().await).await;
     });
     stream::iter(checks).buffer_unordered(8).collect::<()>().await;
+}
+
+fn cells_alone(rows: &[Row]) -> impl Iterator<Item = Cell<'_>> {
+    rows.iter().flat_map(|row| FORMS.map(|form| Cell { row, form, id: ALONE.to_owned() }))
 }
 
 /// Returns how each model stands.
@@ -142,7 +152,19 @@ impl Cell<'_> {
         format!("{} {} streaming: {}", self.row.name, self.form.path, self.form.streaming)
     }
 
+    /// Asks, and holds everything against the row.
+    async fn check_on(&self, host: &Host) {
+        let before = host.called().len();
+        self.script(host);
+        let answer = host.ask(self.form, &self.id).await;
+        assert_eq!(host.called().len() - before, self.check(&answer), "{}", self.name());
+        let states = states(host).await;
+        self.check_state(&states[&self.id]);
+        assert_eq!(states[GOOD]["standing"], "ready", "{}", self.name());
+    }
+
     fn script(&self, host: &Host) {
+        host.sandbox.clear(&self.id);
         match self.row.fate {
             Fate::Again => host.sandbox.script(&self.id, [self.row.reply.clone()]),
             Fate::Next | Fate::Breaks | Fate::Told(_) | Fate::Sound => {

@@ -53,6 +53,9 @@ mod models;
 // Requests that cannot be answered, and paths that do not exist.
 mod bad_input;
 
+// What operators see of failures, and how they have them forgotten.
+mod status;
+
 // Ollama's routes that manage models.
 mod manage;
 

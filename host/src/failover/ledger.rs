@@ -166,6 +166,28 @@ impl Ledger {
         self.store.record_success(id, health);
     }
 
+    /// Forgets the failures and cooldowns of a model, or of all models and with
+    /// them the limit of the account, on disk too. Returns the models that had any.
+    pub(super) fn forget_failures(&self, model: Option<&ModelId>) -> Vec<ModelId> {
+        let mut healths = self.locked();
+        self.store.forget(model);
+        let mut forgotten = Vec::new();
+        for (id, health) in healths.iter_mut() {
+            if model.is_none_or(|model| model == id) {
+                if health.forget_failures() {
+                    forgotten.push(id.clone());
+                }
+                self.store.record_success(id, health);
+            }
+        }
+        drop(healths);
+        if model.is_none() {
+            self.budget.reopen();
+        }
+        forgotten.sort();
+        forgotten
+    }
+
     /// Forgets the models that are not in a catalogue, but for those at work.
     pub fn keep_only(&self, catalog: &Catalog) {
         self.locked().retain(|id, health| {

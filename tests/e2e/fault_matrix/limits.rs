@@ -2,7 +2,7 @@
 
 use ollama_router::{failover::ledger::now_ms, sandbox::reply::Reply as Upstream};
 
-use super::{Fate, Row, check_alone, check_together, next, patient, told};
+use super::{Fate, Row, check_alone, check_in_turn, check_together, next, patient, told};
 
 /// An hour from now.
 fn later() -> u64 {
@@ -29,6 +29,9 @@ async fn limits_of_the_account_in_every_form() {
         told("7.4 day, 1000", Upstream::daily_limit(1_000, later()), "rate-limited-day", 429),
         told("7.4 day, words alone", Upstream::daily_limit_bare(), "rate-limited-day", 429),
         told("7.4 day, in raw", Upstream::daily_limit_in_raw(), "rate-limited-day", 429),
+    ];
+    check_in_turn(patient(), &rows).await;
+    let rows = [
         told("7.4 minute, too far", Upstream::minute_limit(later()), "rate-limited-minute", 429),
         told("7.4 in flight, too long", Upstream::in_flight_budget(60), "account-busy", 429),
         again("7.4 in flight", Upstream::in_flight_budget(1), "account-busy"),
@@ -44,5 +47,5 @@ async fn limits_of_nobody_knows_whom_in_every_form() {
         next("7.4 unknown", Upstream::limited_by_somebody(), "rate-limited-unknown", 60),
         next("page 429", Upstream::html(429), "rate-limited-unknown", 60),
     ];
-    check_alone(patient, &rows).await;
+    check_in_turn(patient(), &rows).await;
 }

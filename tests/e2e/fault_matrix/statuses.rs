@@ -2,7 +2,7 @@
 
 use ollama_router::sandbox::reply::Reply as Upstream;
 
-use super::{Row, check_alone, check_together, next, patient, told};
+use super::{Row, check_in_turn, check_together, next, patient, told};
 
 /// A model that is not there, or not for this account, rests until later today.
 const HOURS: u64 = 6 * 3600;
@@ -124,5 +124,5 @@ async fn statuses_of_the_key_in_every_form() {
         told("7.3 402 afford", Upstream::cannot_afford(4_096, 12), "key-exhausted", 402),
         told("7.3 403 key", Upstream::key_limit(), "key-exhausted", 402),
     ];
-    check_alone(patient, &rows).await;
+    check_in_turn(patient(), &rows).await;
 }

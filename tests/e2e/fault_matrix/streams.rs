@@ -3,7 +3,7 @@
 use ollama_router::sandbox::reply::{Reply as Upstream, step::Step};
 use serde_json::{Value, json};
 
-use super::{Row, breaks, check_alone, check_together, next, patient, sound, told};
+use super::{Row, breaks, check_in_turn, check_together, next, patient, sound, told};
 use crate::support::Setup;
 
 fn lost() -> Value {
@@ -109,7 +109,7 @@ async fn an_error_of_the_account_inside_a_200_in_every_form() {
         ),
         next("6.3 a 429, whose?", Upstream::error_event(429, "busy"), "rate-limited-unknown", 60),
     ];
-    check_alone(patient, &rows).await;
+    check_in_turn(patient(), &rows).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -82,6 +82,13 @@ pub struct Account {
     pub keys_usable: usize,
 }
 
+/// What was forgotten of failures and cooldowns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forgotten {
+    /// The ids of the models that had any.
+    pub models: Vec<String>,
+}
+
 /// A policy.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PolicyRow {
@@ -175,6 +182,10 @@ pub struct ModelState {
     pub standing: String,
     /// Milliseconds until its rest is over; 0 if it does not rest.
     pub cooldown_ms: u64,
+    /// When its rest is over, in milliseconds since 1970, if it rests.
+    pub rests_until: Option<u64>,
+    /// The kind of failure that it rests for, if it rests.
+    pub rests_for: Option<String>,
     /// Failures since the last answer.
     pub failures_in_a_row: u32,
     /// Answers in the last five minutes.
@@ -202,6 +213,8 @@ pub struct ModelState {
     pub last_message: Option<String>,
     /// When the last failure was, in milliseconds since 1970.
     pub last_failure_at: Option<u64>,
+    /// When it answered last, in milliseconds since 1970.
+    pub last_success_at: Option<u64>,
 }
 
 impl Account {
@@ -281,6 +294,8 @@ fn model_state(health: &Health, now: u64) -> ModelState {
     ModelState {
         standing: standing.to_owned(),
         cooldown_ms,
+        rests_until: health.rests_until.filter(|_| cooldown_ms > 0),
+        rests_for: health.reason().filter(|_| cooldown_ms > 0).map(|kind| kind.to_string()),
         failures_in_a_row: health.in_a_row,
         recent_successes,
         recent_failures,
@@ -293,6 +308,7 @@ fn model_state(health: &Health, now: u64) -> ModelState {
         last_failure: health.last_failure.as_ref().map(|last| last.kind.to_string()),
         last_message: health.last_failure.as_ref().map(|last| last.message.clone()),
         last_failure_at: health.last_failure.as_ref().map(|last| last.at),
+        last_success_at: health.last_success,
     }
 }
 
