@@ -22,7 +22,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    api::{self, Api, Shared, access::Access, origin::Origins},
+    api::{self, Api, Shared, access::Access, metrics::served::Served, origin::Origins},
     config::{
         Config,
         load::{Loaded, Sources},
@@ -127,6 +127,7 @@ impl App {
             upstream: config.openrouter.base_url.as_str().to_owned(),
             simulated,
             started: Instant::now(),
+            served: Served::default(),
             cut: Arc::clone(&cut),
         });
         Ok(Self { router: api::router(api), current, store, tasks, stop, refresh: ask, cut })

@@ -21,8 +21,8 @@ use crate::support::{
     program::{Program, Served},
 };
 
-/// Kills in a row, each with a start after it. Ten take some seconds; a thousand
-/// were run when the store was written, by raising this.
+/// Kills in a row, each with a start after it. Ten take some seconds; raise this
+/// for the longer form, as when the store is changed: two hundred took minutes.
 const ROUNDS: usize = 10;
 
 /// Answers after which the program is killed, at most: enough for two or three

@@ -56,6 +56,9 @@ mod bad_input;
 // What operators see of failures, and how they have them forgotten.
 mod status;
 
+// What a scraper reads.
+mod metrics;
+
 // Ollama's routes that manage models.
 mod manage;
 

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::support::{
-    self, Host, Setup,
+    self, Host, PATIENCE, Setup,
     ask::{FORMS, Form, Told},
     models::free,
     program::{Program, Ran, Served},
@@ -154,13 +154,23 @@ async fn served() -> (Sandbox, Program, Served) {
     let sandbox = Sandbox::start(Scenario::quiet().catalog(free(&[A, B, C]))).await.unwrap();
     sandbox.always(A, Upstream::harness_gate());
     sandbox.always(B, Upstream::model_gone());
+    sandbox.script(C, [Upstream::no_tool_use("f")]);
     let program = Program::new()
         .env("OLLAMA_ROUTER_OPENROUTER_BASE_URL", &sandbox.base_url())
         .env("OLLAMA_ROUTER_OPENROUTER_API_KEY", "sk-or-v1-any");
     let served = program.serve(&["start", "-H", "127.0.0.1", "-p", "0"]);
     let body = r#"{"model": "auto", "prompt": "Hello", "stream": false}"#;
-    let answer = support::http().post(served.url("/api/generate")).body(body).send().await.unwrap();
-    assert_eq!(answer.status(), 200);
+    for status in [502, 200] {
+        let answer = support::http().post(served.url("/api/generate")).body(body).send().await.unwrap();
+        assert_eq!(answer.status(), status);
+    }
+    // It asks what is left in its own time.
+    let is_known = async || {
+        let status = support::http().get(served.url("/router/status")).send().await.unwrap();
+        support::Reply::read(status).await.json()["account"]["remaining"].is_u64()
+    };
+    let known = async { while !is_known().await {} };
+    tokio::time::timeout(PATIENCE, known).await.expect("what is left is never known");
     (sandbox, program, served)
 }
 
@@ -202,36 +212,39 @@ async fn the_command_shows_it_all_and_forgets_what_it_is_told_to() {
     assert_eq!(shown.err, "");
     let (head, _) = shown.out.split_once("\n\n").unwrap();
     let head: Vec<_> = head.lines().map(|line| masked(&masked(line, ", up ", ""), "the list is ", " old")).collect();
+    let decisions = &state["policy"]["calls"];
+    let (left, all) = (&state["account"]["remaining"], &state["account"]["daily_requests"]);
     let expected = [
         format!("router    http://127.0.0.1:{port} version {}, up …", env!("CARGO_PKG_VERSION")),
         format!("upstream  {}", sandbox.base_url()),
         "mode      free models only".to_owned(),
         "models    3 of 3 can be used; the list is … old".to_owned(),
-        format!("account   {} of 1000 free requests left today", state["account"]["remaining"]),
-        "policy    free-mode 0.1.0 (embedded), generation 1, 4 decisions, 0 failed".to_owned(),
+        format!("account   {left} of {all} free requests left today"),
+        format!("policy    free-mode 0.1.0 (embedded), generation 1, {decisions} decisions, 0 failed"),
     ];
     assert_eq!(head, expected);
     let pace = |key: &str| state["models"][2]["state"][key].as_f64().unwrap();
     let first_token = format!("{:.0} ms", pace("first_token_ms"));
     let gated = "gated: acme/a:free is only available on agentic harnesses. Try plug…";
     let gone = "gone: No endpoints found for acme/b:free.";
+    let unfit = "unsupported: No endpoints found that support tool use. Try disabling \"f\".…";
     let expected = [
-        ["MODEL", "STATE", "BECAUSE OF", "UNTIL", "OK/FAILED 5M", "FIRST TOKEN", "TOKENS/S", "LAST FAILURE"],
-        ["a:free", "cooling …", "gated", &until(0), "0/1", "-", "-", gated],
-        ["b:free", "cooling …", "gone", &until(1), "0/1", "-", "-", gone],
-        ["c:free", "ready", "-", "-", "1/0", &first_token, "-", "-"],
+        ["MODEL", "STATE", "BECAUSE OF", "UNTIL", "LEARNED", "OK/FAILED 5M", "FIRST TOKEN", "TOKENS/S", "LAST FAILURE"],
+        ["a:free", "cooling …", "gated", &until(0), "gated", "0/1", "-", "-", gated],
+        ["b:free", "cooling …", "gone", &until(1), "gone", "0/1", "-", "-", gone],
+        ["c:free", "ready", "-", "-", "no-tools", "1/0", &first_token, "-", unfit],
     ];
     let mut rows = table(&shown.out);
     if pace("tokens_per_second") > 0.0 {
         // Only a slow machine takes long enough for it to be told.
-        rows[3][6] = "-".to_owned();
+        rows[3][7] = "-".to_owned();
     }
     assert_eq!(rows, expected);
 
     let ran = run(&["--clear", "a:free"]);
     assert_eq!(ran.err, "forgot the failures of acme/a:free\n");
     let ran = run(&["--clear"]);
-    assert_eq!(ran.err, "forgot the failures of acme/b:free\n");
+    assert_eq!(ran.err, "forgot the failures of acme/b:free, acme/c:free\n");
     let ran = run(&["--clear", "--json"]);
     assert_eq!(ran.err, "there were no failures to forget\n");
     let state: Value = serde_json::from_str(&ran.out).unwrap();

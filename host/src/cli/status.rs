@@ -122,11 +122,15 @@ fn account(account: &Account) -> String {
         (usable, all) if usable == all && all < 2 => String::new(),
         (usable, all) => format!("; {usable} of {all} keys can be used"),
     };
-    format!("{limit}{day}{keys}")
+    let queued = match account.queued {
+        0 => String::new(),
+        waiting => format!("; {waiting} requests wait for their turn"),
+    };
+    format!("{limit}{day}{keys}{queued}")
 }
 
-const HEADER: [&str; 8] =
-    ["MODEL", "STATE", "BECAUSE OF", "UNTIL", "OK/FAILED 5M", "FIRST TOKEN", "TOKENS/S", "LAST FAILURE"];
+const HEADER: [&str; 9] =
+    ["MODEL", "STATE", "BECAUSE OF", "UNTIL", "LEARNED", "OK/FAILED 5M", "FIRST TOKEN", "TOKENS/S", "LAST FAILURE"];
 
 fn table(models: &[ModelRow]) -> Table {
     let mut table = Table::new();
@@ -144,6 +148,7 @@ fn table(models: &[ModelRow]) -> Table {
             Cell::new(word).fg(colour),
             Cell::new(state.rests_for.as_deref().unwrap_or("-")),
             Cell::new(state.rests_until.and_then(moment).unwrap_or_else(|| "-".to_owned())),
+            Cell::new(if model.learned.is_empty() { "-".to_owned() } else { model.learned.join(", ") }),
             Cell::new(format!("{}/{}", state.recent_successes, state.recent_failures)),
             Cell::new(known(state.first_token_ms, " ms")),
             Cell::new(known(state.tokens_per_second, "")),

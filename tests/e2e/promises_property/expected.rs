@@ -89,6 +89,9 @@ impl Seen {
 #[derive(Debug, Default)]
 pub(super) struct World {
     resting: BTreeSet<usize>,
+    /// Models that refused a request for its size; a router may remember that, and
+    /// leave them out of requests that are no smaller.
+    too_small: BTreeSet<usize>,
     /// The account may send nothing for now; that is so to the end of a case.
     account_is_closed: bool,
     /// The key failed; a router may remember that, or try again.
@@ -109,14 +112,14 @@ impl World {
         streaming: bool,
     ) -> Result<Seen, &'static str> {
         if calls.is_empty() {
-            let may_refuse = self.account_is_closed || self.key_failed;
+            let may_refuse = self.account_is_closed || self.key_failed || self.too_small.len() == MODELS.len();
             return if may_refuse { Ok(Seen::Error) } else { Err("promise 1: nobody was called") };
         }
         if self.account_is_closed {
             return Err("promise 3: a call that the account cannot make uses up its quota");
         }
         self.begin(calls)?;
-        let resting_before = self.resting.clone();
+        let ready = self.ready();
         let mut refusals = 0;
         let mut room = MODELS.len();
         for (place, &model) in calls.iter().enumerate() {
@@ -137,6 +140,7 @@ impl World {
                 Nature::Unfit(_) => None,
                 Nature::TooLong => {
                     room = room.min(model);
+                    self.too_small.insert(model);
                     None
                 }
                 Nature::PerhapsRequest => {
@@ -159,12 +163,11 @@ impl World {
                 None => {}
             }
         }
-        let all_rested = resting_before.len() == MODELS.len();
-        let untried = (0..room).find(|model| !resting_before.contains(model) && !calls.contains(model));
-        match untried {
-            Some(_) if !all_rested => Err("promise 1: a model that was ready was not asked"),
-            Some(_) | None => Ok(Seen::Error),
+        let is_untried = |model: &usize| *model < room && !calls.contains(model);
+        if ready.iter().any(is_untried) {
+            return Err("promise 1: a model that was ready was not asked");
         }
+        Ok(Seen::Error)
     }
 
     /// Judges the calls for a client that went away after the first words.
@@ -178,7 +181,8 @@ impl World {
         for &model in before {
             match natures[model] {
                 Nature::Fails(_) => drop(self.resting.insert(model)),
-                Nature::Unfit(_) | Nature::TooLong | Nature::PerhapsRequest => {}
+                Nature::TooLong => drop(self.too_small.insert(model)),
+                Nature::Unfit(_) | Nature::PerhapsRequest => {}
                 Nature::Sound | Nature::Breaks(_) | Nature::Request(_) | Nature::Key(_) | Nature::Account(_) => {
                     return Err("a call too many: the request was over");
                 }
@@ -195,12 +199,16 @@ impl World {
         if distinct.len() != calls.len() {
             return Err("a model was called twice");
         }
-        let all_rest = self.resting.len() == MODELS.len();
         let resting = calls.iter().filter(|model| self.resting.contains(model)).count();
-        match (all_rest, resting) {
-            (false, 0) | (true, 1) => Ok(()),
+        match (self.ready().is_empty(), resting) {
+            (_, 0) | (true, 1) => Ok(()),
             (false, _) => Err("a model that rests was called"),
-            (true, _) => Err("all rest, and more than the one due first was called"),
+            (true, _) => Err("none is ready, and more than the one due first was called"),
         }
+    }
+
+    /// Returns the models that nothing speaks against.
+    fn ready(&self) -> Vec<usize> {
+        (0..MODELS.len()).filter(|model| !self.resting.contains(model) && !self.too_small.contains(model)).collect()
     }
 }

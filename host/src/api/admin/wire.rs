@@ -269,12 +269,9 @@ fn model_row(model: &Model, name: &str, health: Option<&Health>, now: u64) -> Mo
 /// to this account for now.
 fn learned(model: &Model, health: &Health, now: u64) -> Vec<String> {
     let mut learned = health.lessons.names(model, now);
-    let closed = health.last_failure.as_ref().map(|last| last.kind);
-    if let Some(kind @ (FailureKind::DataPolicy | FailureKind::Gated | FailureKind::Gone)) = closed
-        && matches!(health.standing(now), Standing::Cooling(_))
-    {
-        learned.push(kind.to_string());
-    }
+    let closed = [FailureKind::Attestation, FailureKind::DataPolicy, FailureKind::Gated, FailureKind::Gone];
+    let reason = health.reason().filter(|_| matches!(health.standing(now), Standing::Cooling(_)));
+    learned.extend(reason.filter(|kind| closed.contains(kind)).map(|kind| kind.to_string()));
     learned
 }
 
