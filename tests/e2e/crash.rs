@@ -25,12 +25,16 @@ use crate::support::{
 /// for the longer form, as when the store is changed: two hundred took minutes.
 const ROUNDS: usize = 10;
 
-/// Answers after which the program is killed, at most: enough for two or three
-/// seconds of them, so that a good part of them has to be on disk.
-const ANSWERS: usize = 600;
+/// How long the program answers before it is killed, at most, in milliseconds:
+/// so long that most of what it tells has to be on disk.
+const LIFE_MS: u64 = 3_000;
 
-/// Clients that ask at the same time.
-const CLIENTS: usize = 4;
+/// Clients that ask at the same time, in turn: so few that it is the time which
+/// has records written, and so many that it is their number.
+const CLIENTS: [usize; 2] = [1, 6];
+
+/// How long the model that answers takes, so that few clients make few records.
+const ANSWER: Duration = Duration::from_millis(30);
 
 /// What may be lost: what was told so short a time before the kill.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -47,6 +51,7 @@ async fn start() -> (Sandbox, Program) {
     for id in FAILING {
         sandbox.always(id, Upstream::overloaded());
     }
+    sandbox.always(GOOD, Upstream::text("Hello").first_after(ANSWER));
     let program = Program::new()
         .env("OLLAMA_ROUTER_OPENROUTER_BASE_URL", &sandbox.base_url())
         .env("OLLAMA_ROUTER_OPENROUTER_API_KEY", "sk-or-v1-any")
@@ -74,26 +79,26 @@ async fn ask(client: &reqwest::Client, url: &str) -> Option<Vec<String>> {
 /// When clients were told of each failure.
 type Told = Vec<Instant>;
 
-/// Has clients ask until so many answers came, then kills the program.
-async fn kill_after(answers: usize, served: Served) -> (Instant, Told) {
+/// Has so many clients ask for so long, and kills the program with the next answer.
+async fn kill_after(life: Duration, clients: usize, served: Served) -> (Instant, Told) {
     let (url, client) = (served.url("/api/generate"), support::http());
-    let told = Mutex::new((0, Told::new()));
+    let begun = Instant::now();
+    let told = Mutex::new(Told::new());
     let killed = Mutex::new(None);
-    let asking = (0..CLIENTS).map(|_| async {
+    let asking = (0..clients).map(|_| async {
         while let Some(models) = ask(&client, &url).await {
-            let (count, seen) = &mut *told.lock().unwrap();
             let now = Instant::now();
-            seen.extend(models.into_iter().map(|_| now));
-            *count += 1;
-            if *count == answers {
-                *killed.lock().unwrap() = Some(Instant::now());
+            told.lock().unwrap().extend(models.into_iter().map(|_| now));
+            let killed = &mut *killed.lock().unwrap();
+            if killed.is_none() && begun.elapsed() >= life {
+                *killed = Some(Instant::now());
                 served.signal("KILL");
             }
         }
     });
     join_all(asking).await;
     assert_eq!(served.ended().code, None, "it was killed");
-    (killed.into_inner().unwrap().unwrap(), told.into_inner().unwrap().1)
+    (killed.into_inner().unwrap().unwrap(), told.into_inner().unwrap())
 }
 
 /// Reads the database as it is, and returns how many failures were ever written;
@@ -115,7 +120,8 @@ async fn a_kill_at_any_moment_costs_no_more_than_the_last_second() {
     let database = program.path(DATABASE);
     let mut sure = 0;
     for round in 0..ROUNDS {
-        let (killed, told) = kill_after(fastrand::usize(1..=ANSWERS), serve(&program)).await;
+        let life = Duration::from_millis(fastrand::u64(0..=LIFE_MS));
+        let (killed, told) = kill_after(life, CLIENTS[round % CLIENTS.len()], serve(&program)).await;
         let safe = |at: &Instant| killed.checked_duration_since(*at).is_some_and(|before| before > MOMENT);
         sure += told.into_iter().filter(safe).count() as u64;
         let found = written(&database);
