@@ -3,13 +3,15 @@
 //! The only rooms that know axum are here and in the sandbox. Handlers decode,
 //! ask the engine, encode; they decide nothing about models. In reading order:
 //! [`openai`], [`ollama`] (the faces), [`streaming`] (bodies), [`trail`]
-//! (headers), [`error`] (what goes wrong), [`access`] (who may), [`admin`].
+//! (headers), [`error`] (what goes wrong), [`access`] (who may), [`admin`],
+//! [`metrics`].
 
 pub mod access;
 pub mod admin;
 pub mod body;
 pub mod error;
 pub mod kept;
+pub mod metrics;
 mod names;
 pub mod ollama;
 mod openai;
@@ -24,7 +26,7 @@ use std::{
 
 use axum::{
     Router,
-    extract::Request,
+    extract::{MatchedPath, Request, State},
     http::{
         HeaderName, HeaderValue, Method, StatusCode, Uri,
         header::{ALLOW, LOCATION},
@@ -38,7 +40,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 
 use crate::{
-    api::{access::Access, admin::wire::ReloadCall, kept::Kept, origin::Origins},
+    api::{access::Access, admin::wire::ReloadCall, kept::Kept, metrics::served::Served, origin::Origins},
     chat,
     current::Current,
     failover::{Answered, Failover, ledger::now_ms},
@@ -71,6 +73,8 @@ pub struct Shared {
     pub simulated: bool,
     /// When the router started.
     pub started: Instant,
+    /// What was served so far.
+    pub served: Served,
     /// Set when answers that still come are to be broken off.
     pub cut: Arc<AtomicBool>,
     /// What `/api/tags` says.
@@ -97,6 +101,9 @@ impl Api {
     async fn answer(&self, request: chat::Request) -> Result<Answered, error::Error> {
         let generation = self.generation();
         let answered = self.failover().chat(request, Arc::clone(&generation)).await;
+        if let Ok(answered) = &answered {
+            self.0.served.first_token(answered.reply.first_token());
+        }
         let told = |error| error::Error::from(error).under(&generation).with_dues(self.failover().ledger(), now_ms());
         answered.map_err(told)
     }
@@ -119,8 +126,11 @@ pub fn router(api: Api) -> Router {
     }
     let clients = clients.route_layer(middleware::from_fn_with_state(api.clone(), access::clients));
     let operators = Router::new()
+        .route("/metrics", get(metrics::metrics))
         .route("/router/status", get(admin::status))
         .route("/router/models", get(admin::models))
+        .route("/router/failures", delete(admin::forget_all))
+        .route("/router/failures/{*model}", delete(admin::forget))
         .route("/router/policy", get(admin::policy))
         .route("/router/policy/reload", post(admin::reload))
         .route_layer(middleware::from_fn_with_state(api.clone(), access::operators));
@@ -136,7 +146,7 @@ pub fn router(api: Api) -> Router {
         .method_not_allowed_fallback(|| async { (StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed") })
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| panicked()))
         .layer(middleware::from_fn_with_state(api.clone(), origin::guard))
-        .layer(middleware::from_fn(request_id))
+        .layer(middleware::from_fn_with_state(api.clone(), request_id))
         .with_state(api)
 }
 
@@ -185,14 +195,17 @@ fn not_found() -> Response {
     (StatusCode::NOT_FOUND, "404 page not found").into_response()
 }
 
-/// Gives every request an id, one line in the log, and a header with the id.
-async fn request_id(request: Request, next: Next) -> Response {
+/// Gives every request an id, one line in the log, and a header with the id;
+/// counts it.
+async fn request_id(State(api): State<Api>, request: Request, next: Next) -> Response {
     const NAME: HeaderName = HeaderName::from_static("x-router-request-id");
     let id = format!("req_{:016x}", fastrand::u64(..));
     let span = tracing::info_span!("request", id = %id);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let started = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
+    api.0.served.answered(route.as_ref().map(MatchedPath::as_str), response.status().as_u16());
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("-");
     tracing::info!(
         parent: &span,

@@ -22,7 +22,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    api::{self, Api, Shared, access::Access, kept::Kept, origin::Origins},
+    api::{self, Api, Shared, access::Access, kept::Kept, metrics::served::Served, origin::Origins},
     config::{
         Config,
         load::{Loaded, Sources},
@@ -127,6 +127,7 @@ impl App {
             upstream: config.openrouter.base_url.as_str().to_owned(),
             simulated,
             started: Instant::now(),
+            served: Served::default(),
             cut: Arc::clone(&cut),
             tags: Kept::default(),
             models: Kept::default(),

@@ -187,6 +187,15 @@ impl Failover {
         self.pacer.queued()
     }
 
+    /// Forgets the failures and cooldowns of a model, or of all models and with
+    /// them the limits of the account and its keys. Returns the models that had any.
+    pub fn forget_failures(&self, model: Option<&ModelId>) -> Vec<ModelId> {
+        if model.is_none() {
+            self.keys.forget();
+        }
+        self.ledger.forget_failures(model)
+    }
+
     /// Finds the model that a client means.
     pub fn find(&self, name: &str, generation: &Generation) -> Result<Target, Error> {
         let free_mode = generation.settings.free_mode;

@@ -9,6 +9,7 @@ pub mod health;
 pub mod lessons;
 pub mod plan;
 pub mod quota;
+pub mod suspects;
 pub mod tally;
 
 use std::{fmt, time::Duration};
@@ -38,9 +39,11 @@ impl Failure {
 pub enum FailureKind {
     /// The account may send nothing for now (money reserved by calls in flight).
     AccountBusy,
+    /// The account has to confirm something before it may use the model.
+    Attestation,
     /// A reply that is no OpenRouter answer: a page of HTML, broken JSON.
     BadAnswer,
-    /// The request itself was refused as wrong.
+    /// A model's provider refused the request as wrong; another may take it.
     BadRequest,
     /// No connection to OpenRouter, or it broke before a reply.
     Connect,
@@ -70,20 +73,27 @@ pub enum FailureKind {
     RateLimitedMinute,
     /// The model's pool, shared by all users, is used up for the moment.
     RateLimitedModel,
+    /// Somebody is limited, and nothing tells whether the model or the account.
+    RateLimitedUnknown,
+    /// OpenRouter itself refused the request: no model will be asked for it.
+    Refused,
     /// An error on the other side.
     ServerError,
     /// The answer began and then nothing more came in time.
     Stalled,
     /// Nothing of an answer came in time.
     TimedOut,
+    /// OpenRouter found no way to the model, for a reason that is new to us.
+    Unroutable,
     /// The model cannot do what this request needs.
     Unsupported,
 }
 
 impl FailureKind {
     /// Every kind, for tables and tests.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 25] = [
         Self::AccountBusy,
+        Self::Attestation,
         Self::BadAnswer,
         Self::BadRequest,
         Self::Connect,
@@ -100,9 +110,12 @@ impl FailureKind {
         Self::RateLimitedDay,
         Self::RateLimitedMinute,
         Self::RateLimitedModel,
+        Self::RateLimitedUnknown,
+        Self::Refused,
         Self::ServerError,
         Self::Stalled,
         Self::TimedOut,
+        Self::Unroutable,
         Self::Unsupported,
     ];
 
@@ -110,6 +123,7 @@ impl FailureKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AccountBusy => "account-busy",
+            Self::Attestation => "attestation",
             Self::BadAnswer => "bad-answer",
             Self::BadRequest => "bad-request",
             Self::Connect => "connect",
@@ -126,9 +140,12 @@ impl FailureKind {
             Self::RateLimitedDay => "rate-limited-day",
             Self::RateLimitedMinute => "rate-limited-minute",
             Self::RateLimitedModel => "rate-limited-model",
+            Self::RateLimitedUnknown => "rate-limited-unknown",
+            Self::Refused => "refused",
             Self::ServerError => "server-error",
             Self::Stalled => "stalled",
             Self::TimedOut => "timed-out",
+            Self::Unroutable => "unroutable",
             Self::Unsupported => "unsupported",
         }
     }
@@ -151,15 +168,18 @@ impl FailureKind {
             | Self::Overloaded
             | Self::ServerError
             | Self::Stalled
-            | Self::TimedOut => (Some(Rest::growing(rests.failure)), Then::Next),
-            Self::RateLimitedModel => (Some(Rest::growing(rests.rate_limit)), Then::Next),
+            | Self::TimedOut
+            | Self::Unroutable => (Some(Rest::growing(rests.failure)), Then::Next),
+            Self::RateLimitedModel | Self::RateLimitedUnknown => (Some(Rest::growing(rests.rate_limit)), Then::Next),
             Self::Gated => (Some(Rest::fixed(GATED_REST)), Then::Next),
-            Self::DataPolicy | Self::Gone => (Some(Rest::fixed(GONE_REST)), Then::Next),
+            Self::Attestation | Self::DataPolicy | Self::Gone => (Some(Rest::fixed(GONE_REST)), Then::Next),
             Self::Connect | Self::Unsupported => (None, Then::Next),
             Self::ContextOverflow => (None, Then::NextLarger),
             Self::BadRequest => (None, Then::NextOnce),
             Self::AccountBusy | Self::RateLimitedMinute => (None, Then::Wait),
-            Self::KeyExhausted | Self::KeyRejected | Self::Moderated | Self::RateLimitedDay => (None, Then::Stop),
+            Self::KeyExhausted | Self::KeyRejected | Self::Moderated | Self::RateLimitedDay | Self::Refused => {
+                (None, Then::Stop)
+            }
         };
         Consequence { rest, then }
     }
@@ -280,6 +300,7 @@ mod tests {
         assert_eq!(
             resting,
             [
+                "attestation",
                 "bad-answer",
                 "data-policy",
                 "empty",
@@ -288,9 +309,11 @@ mod tests {
                 "interrupted",
                 "overloaded",
                 "rate-limited-model",
+                "rate-limited-unknown",
                 "server-error",
                 "stalled",
-                "timed-out"
+                "timed-out",
+                "unroutable"
             ]
         );
     }

@@ -84,7 +84,7 @@ async fn text_cut_in_the_middle_of_a_character_is_read_as_ollama_reads_it() {
         br#"{"model": "auto", "stream": false, "messages": [{"role": "user", "content": "cut \ud83d"}]}"#,
         b"{\"model\": \"auto\", \"stream\": false, \"messages\": [{\"role\": \"user\", \"content\": \"cut \xf0\x9f\"}]}",
     ];
-    let client = support::client();
+    let client = support::http();
     for body in broken {
         let answer = client.post(host.url("/api/chat")).body(body.to_vec()).send().await.unwrap();
         assert_eq!(answer.status(), 200);
@@ -135,7 +135,7 @@ async fn a_body_beyond_the_bound_is_413_and_names_the_setting() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_in_any_content_type_is_read() {
     let host = Setup::new().models(&[MODEL]).start().await;
-    let client = support::client();
+    let client = support::http();
     for form in forms(false) {
         for content_type in ["application/json", "text/plain", "application/x-www-form-urlencoded", "image/png"] {
             let request = client.post(host.url(form.path)).header("content-type", content_type);
@@ -181,7 +181,7 @@ async fn an_unknown_path_is_404_as_ollama_says_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_method_is_405_and_says_which_are_right() {
     let host = Setup::new().models(&[MODEL]).start().await;
-    let client = support::client();
+    let client = support::http();
     let rows = [
         (Method::GET, "/api/chat", "POST"),
         (Method::PUT, "/api/generate", "POST"),

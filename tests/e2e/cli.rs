@@ -149,7 +149,7 @@ async fn the_demo_is_served_looked_at_reloaded_and_stopped() {
     assert_eq!([&reloaded["changed"], &reloaded["refused"]], [&json!(false), &Value::Null]);
 
     let body = json!({"model": "auto", "messages": [{"role": "user", "content": "Hello"}]}).to_string();
-    let client = support::client();
+    let client = support::http();
     let answer = client.post(served.url("/api/chat")).body(body).send().await.unwrap();
     let answer = support::Reply::read(answer).await;
     assert!(answer.complete && answer.content().contains("simulated"), "{}", answer.text);
@@ -169,7 +169,7 @@ fn serve(program: Program, sandbox: &Sandbox, arguments: &[&str]) -> (Program, S
 }
 
 async fn hello(served: &Served) -> support::Reply {
-    let client = support::client();
+    let client = support::http();
     let request = client.post(served.url("/api/generate"));
     support::Reply::read(request.body(r#"{"model": "auto", "prompt": "Hello"}"#).send().await.unwrap()).await
 }
@@ -213,7 +213,7 @@ async fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     let program = program.env("OLLAMA_ROUTER_OPENROUTER_BASE_URL", &sandbox.base_url());
     let flags = ["--log-level", "info", "--tool-use-only", "-H", "127.0.0.1"];
     let served = program.serve(&[&["start", "-p", "0"][..], &flags].concat());
-    let get = async |path: &str| support::client().get(served.url(path)).send().await.unwrap().text().await.unwrap();
+    let get = async |path: &str| support::http().get(served.url(path)).send().await.unwrap().text().await.unwrap();
     assert_eq!(get("/api/version").await, r#"{"version":"0.2.2"}"#);
     let status: Value = serde_json::from_str(&get("/router/status").await).unwrap();
     assert_eq!(status["tool_use_only"], true);
@@ -224,7 +224,7 @@ async fn a_stream_that_outlasts_the_grace_is_cut_and_the_program_ends_well() {
     let sandbox = Sandbox::start(Scenario::quiet()).await.unwrap();
     sandbox.always("*", Reply::chunks(["One ", "two"]).gate_rest(&Gate::new()));
     let (_program, served) = serve(Program::new(), &sandbox, &["-k", "sk-or-v1-any"]);
-    let client = support::client();
+    let client = support::http();
     let request = client.post(served.url("/api/generate")).body(r#"{"model": "auto", "prompt": "Hello"}"#);
     let mut response = request.send().await.unwrap();
     response.chunk().await.unwrap().unwrap();

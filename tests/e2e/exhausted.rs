@@ -160,3 +160,20 @@ async fn all_models_hanging_is_504_within_the_deadline() {
         assert!(told.contains("nothing of an answer came within"), "{told}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_models_limited_at_once_by_nobody_knows_whom_are_the_accounts_minute() {
+    for form in FORMS {
+        // Less than a minute, so that it is told and not waited for.
+        let host = Setup::new().models(&MODELS).set("failover.deadline", "30s").start().await;
+        host.sandbox.always("*", Reply::limited_by_somebody());
+        let answer = host.ask(form, "auto").await;
+        let trail =
+            "acme/a:free=rate-limited-unknown, acme/b:free=rate-limited-unknown, acme/c:free=rate-limited-minute";
+        assert_eq!((answer.status, answer.header("x-router-trail")), (429, Some(trail)), "{form:?}: {}", answer.text);
+        assert!(answer.header("retry-after").is_some(), "{form:?}");
+        for id in MODELS {
+            assert_eq!(host.standing(id).await.0, "ready", "{form:?}: the models are innocent");
+        }
+    }
+}

@@ -62,7 +62,6 @@ async fn a_limit_of_the_model_moves_on_and_cools_it_down() {
         (Reply::upstream_limit_for(40), "rate-limited-model", RESTS),
         (Reply::capacity_exhausted(40), "rate-limited-model", RESTS),
         (Reply::rate_limited().retry_after(7), "rate-limited-model", RESTS),
-        (Reply::html(429), "rate-limited-model", RESTS),
     ])
     .await;
 }
@@ -89,7 +88,7 @@ async fn a_model_that_is_closed_or_gone_moves_on_and_rests() {
     check_all([
         (Reply::harness_gate(), "gated", RESTS),
         (Reply::harness_gate_bare(), "gated", RESTS),
-        (Reply::age_attestation(), "gated", RESTS),
+        (Reply::age_attestation(), "attestation", RESTS),
         (Reply::model_gone(), "gone", RESTS),
         (Reply::invalid_model(), "gone", RESTS),
         (Reply::free_period_ended(), "gone", RESTS),
@@ -131,7 +130,7 @@ async fn an_error_inside_a_200_moves_on() {
     let error = |code: i32| json!({"error": {"code": code, "message": "no"}});
     let padded = Reply::json(200, error(502)).padding(3);
     check_all([
-        (Reply::json(200, error(429)), "rate-limited-model", RESTS),
+        (Reply::json(200, error(503)), "overloaded", RESTS),
         (padded, "server-error", RESTS),
         (Reply::html(200), "bad-answer", RESTS),
         (Reply::json(200, json!({"choices": []})), "bad-answer", RESTS),
@@ -145,7 +144,7 @@ async fn an_error_inside_a_200_moves_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_as_the_first_event_moves_on() {
     check_all([
-        (Reply::error_event(429, "busy"), "rate-limited-model", RESTS),
+        (Reply::error_event(503, "busy"), "overloaded", RESTS),
         (Reply::error_event("502", "gone away").comments(3), "server-error", RESTS),
         (Reply::error_event("server_error", "oops"), "server-error", RESTS),
         (Reply::error_chunk(503, "no room"), "overloaded", RESTS),

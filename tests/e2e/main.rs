@@ -20,6 +20,9 @@ mod embed;
 // What goes upstream for what a client sends.
 mod upstream;
 
+// Every way a reply can fail, in every protocol and form.
+mod fault_matrix;
+
 // A model fails before its first words: the next one answers.
 mod failover;
 
@@ -50,11 +53,20 @@ mod names;
 // Corners of the promises in which a fault once hid.
 mod promises;
 
+// The promises, over sequences of outcomes that nobody chose.
+mod promises_property;
+
 // Lists and single models, version, health, the operators' view.
 mod models;
 
 // Requests that cannot be answered, and paths that do not exist.
 mod bad_input;
+
+// What operators see of failures, and how they have them forgotten.
+mod status;
+
+// What a scraper reads.
+mod metrics;
 
 // Ollama's routes that manage models.
 mod manage;
@@ -73,6 +85,9 @@ mod origin;
 
 // The data folder: the copy of the catalogue, the database, and their damage.
 mod files;
+
+// What the database survives: kills at any moment, a disk that refuses.
+mod crash;
 
 // The end of a router: streams may end, nothing new begins.
 mod shutdown;

@@ -33,7 +33,7 @@ async fn the_front_page_and_the_version_are_ollamas() {
     assert_eq!((answer.status, &*answer.text), (200, "Ollama is running"));
     assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
     assert_eq!(host.get("/api/version").await.json(), json!({"version": "0.30.1"}));
-    let client = support::client();
+    let client = support::http();
     for path in ["/", "/api/version", "/api/tags", "/v1/models"] {
         let answer = client.head(host.url(path)).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{path}");

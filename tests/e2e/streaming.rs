@@ -30,7 +30,7 @@ fn breaks() -> [(Reply, &'static str); 7] {
         (begun().without_finish(), "interrupted"),
         (begun().then_malformed(), "interrupted"),
         (begun().then_error(502, "lost"), "server-error"),
-        (begun().then_error_chunk(429, "busy"), "rate-limited-model"),
+        (begun().then_error_chunk(429, "busy"), "rate-limited-unknown"),
         (Reply::stream([Step::text("One "), Step::text("two"), Step::Raw("data: {\"cho\n\n".into())]), "bad-answer"),
         (begun().then_hang(), "stalled"),
     ]

@@ -98,15 +98,8 @@ impl Setup {
             overrides,
         };
         let running = Running::start(&sources).await;
-        Host { sandbox, folder: self.folder, sources, running, client: client() }
+        Host { sandbox, folder: self.folder, sources, running, client: http() }
     }
-}
-
-/// Returns an HTTP client, for tests with a router in this process and without.
-pub fn client() -> reqwest::Client {
-    // The library wants to be told of a provider; another test may have done so.
-    rustls::crypto::ring::default_provider().install_default().ok();
-    reqwest::Client::builder().build().unwrap()
 }
 
 /// A running router.
@@ -255,6 +248,13 @@ impl Host {
         self.running.stop().await;
         self.folder
     }
+}
+
+/// Returns a client of HTTP. It wants a provider of cryptography even where there
+/// is none to do, and a router in this process may have chosen one, or not.
+pub fn http() -> reqwest::Client {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    reqwest::Client::builder().build().unwrap()
 }
 
 /// An answer that was read to its end.

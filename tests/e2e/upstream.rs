@@ -164,7 +164,7 @@ async fn the_least_that_can_be_asked_adds_nothing() {
 async fn the_upstream_sees_our_key_and_our_names_and_never_the_clients() {
     let setup = Setup::new().set("openrouter.referer", "https://example.org").set("openrouter.title", "My router");
     let host = start(setup).await;
-    let client = support::client();
+    let client = support::http();
     for form in FORMS {
         let request = client.post(host.url(form.path)).body(form.body("auto", "Hello").to_string());
         let request = request.header("authorization", "Bearer client-secret").header("x-api-key", "client-secret");

@@ -63,6 +63,7 @@ const ROOMS: &[(&str, &str, &str)] = &[
     ("humantime", "config api cli", "durations are text only for people"),
     ("notify notify_debouncer_full", "reload", "one place watches files"),
     ("rand_core wasmtime wasmtime_wasi wit_component", "policy", "one place runs guests"),
+    ("prometheus_client", "api::metrics", "figures are written for a scraper in one place"),
     ("rusqlite", "store", "one place knows the database"),
     ("serde_yaml", "config::load", "one place knows the YAML reader, so that it can be replaced"),
     ("sha2", "api policy sandbox", "digests are made where they are shown or compared"),

@@ -1,4 +1,4 @@
-//! The operators' routes: state, models, policy, reload, health.
+//! The operators' routes: state, models, failures, policy, reload, health.
 //!
 //! What the command line talks to. Shapes are in [`wire`]; they are read by
 //! programs, so fields are added and never changed.
@@ -7,7 +7,7 @@ pub mod wire;
 
 use axum::{
     Json,
-    extract::State,
+    extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
@@ -17,10 +17,12 @@ use tokio::sync::oneshot;
 use crate::{
     api::{
         Api,
-        admin::wire::{Account, CatalogStatus, ModelRow, PolicyRow, Status},
+        admin::wire::{Account, CatalogStatus, Forgotten, ModelRow, PolicyRow, Status},
         error::{Error, Protocol},
     },
-    failover::ledger::now_ms,
+    catalog::ModelId,
+    failover::{self, ledger::now_ms},
+    routing::plan::Target,
 };
 
 /// `GET /health`: 200 while the router can answer, 503 while it has no models.
@@ -56,6 +58,36 @@ pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
 /// `GET /router/models`: the visible models in the order of the policy.
 pub(super) async fn models(State(api): State<Api>) -> Json<Vec<ModelRow>> {
     Json(rows(&api))
+}
+
+/// `DELETE /router/failures`: forgets the failures and cooldowns of all models,
+/// and the limits of the account and its keys.
+pub(super) async fn forget_all(State(api): State<Api>) -> Json<Forgotten> {
+    Json(forgotten(&api, None))
+}
+
+/// `DELETE /router/failures/{model}`: forgets those of one model, named as
+/// clients name it or by its id.
+pub(super) async fn forget(State(api): State<Api>, Path(name): Path<String>) -> Response {
+    let generation = api.generation();
+    let id = match api.failover().find(&name, &generation) {
+        Ok(Target::Model(number)) => generation.catalog.model(number).map(|model| model.id.clone()),
+        // It may be remembered though it is not served.
+        Ok(Target::Any | Target::Gone) | Err(failover::Error::Unknown(_)) => {
+            ModelId::parse(&name).filter(|id| api.failover().ledger().healths().iter().any(|(known, _)| known == id))
+        }
+        Err(error) => return Error::from(error).respond(Protocol::Ollama),
+    };
+    match id {
+        Some(id) => Json(forgotten(&api, Some(&id))).into_response(),
+        None => Error::new(StatusCode::NOT_FOUND, format!("model '{name}' not found")).respond(Protocol::Ollama),
+    }
+}
+
+fn forgotten(api: &Api, model: Option<&ModelId>) -> Forgotten {
+    let models = api.failover().forget_failures(model);
+    tracing::info!(models = models.len(), "failures and cooldowns are forgotten, as an operator asked");
+    Forgotten { models: models.iter().map(ToString::to_string).collect() }
 }
 
 /// `GET /router/policy`.

@@ -293,21 +293,25 @@ fn failed(tried: Vec<Try>, due_in: Option<Duration>) -> Error {
         FailureKind::KeyExhausted,
         FailureKind::KeyRejected,
         FailureKind::Moderated,
+        FailureKind::Refused,
     ];
     let due_in = due_in.filter(|_| !blameless.contains(&last.failure.kind));
     let (status, retry_after) = match last.failure.kind {
         FailureKind::BadRequest | FailureKind::ContextOverflow => (StatusCode::BAD_REQUEST, None),
         FailureKind::Moderated => (StatusCode::FORBIDDEN, None),
+        FailureKind::Refused => (refusal(last.failure.status), None),
         FailureKind::AccountBusy | FailureKind::RateLimitedDay | FailureKind::RateLimitedMinute => {
             (StatusCode::TOO_MANY_REQUESTS, hint.or(due_in).or(Some(Duration::from_mins(1))))
         }
         FailureKind::KeyExhausted => (StatusCode::PAYMENT_REQUIRED, hint),
         // Not 401: clients would ask for a key of their own.
         FailureKind::KeyRejected | FailureKind::Connect => (StatusCode::BAD_GATEWAY, hint),
-        _ if all(&[FailureKind::RateLimitedModel]) => (StatusCode::TOO_MANY_REQUESTS, due_in),
+        _ if all(&[FailureKind::RateLimitedModel, FailureKind::RateLimitedUnknown]) => {
+            (StatusCode::TOO_MANY_REQUESTS, due_in)
+        }
         _ if all(&[FailureKind::Unsupported]) => (StatusCode::BAD_REQUEST, None),
         _ if all(&[FailureKind::TimedOut, FailureKind::Stalled]) => (StatusCode::GATEWAY_TIMEOUT, due_in),
-        _ if all(&[FailureKind::Overloaded, FailureKind::RateLimitedModel]) => {
+        _ if all(&[FailureKind::Overloaded, FailureKind::RateLimitedModel, FailureKind::RateLimitedUnknown]) => {
             (StatusCode::SERVICE_UNAVAILABLE, due_in)
         }
         _ => (StatusCode::BAD_GATEWAY, due_in),
@@ -318,6 +322,15 @@ fn failed(tried: Vec<Try>, due_in: Option<Duration>) -> Error {
         ..Error::new(status, failed_message(&tried, due_in))
     }
     .after(tried)
+}
+
+/// The status of a request that OpenRouter itself refused: its own, where that
+/// says more than that the request is wrong.
+fn refusal(status: u16) -> StatusCode {
+    match status {
+        412 | 413 | 422 => StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST),
+        _ => StatusCode::BAD_REQUEST,
+    }
 }
 
 fn failed_message(tried: &[Try], due_in: Option<Duration>) -> String {

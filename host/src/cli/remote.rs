@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -56,6 +56,19 @@ impl Remote {
     /// Sends a call; `None` if nothing listens there.
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failed> {
         self.call(Method::POST, path, RELOAD_TIMEOUT).await
+    }
+
+    /// Has something below `path` forgotten, or all of it; `None` if nothing
+    /// listens there.
+    pub(super) async fn delete<T: DeserializeOwned>(&self, path: &str, name: &str) -> Result<Option<T>, Failed> {
+        let mut url = Url::parse(&format!("{}{path}", self.base)).context("this is no address of a router")?;
+        if !name.is_empty()
+            && let Ok(mut segments) = url.path_segments_mut()
+        {
+            segments.push(name);
+        }
+        let path = url.path().to_owned();
+        self.call(Method::DELETE, &path, TIMEOUT).await
     }
 
     async fn call<T: DeserializeOwned>(

@@ -8,12 +8,17 @@ use std::{
 
 use clap::Args;
 use comfy_table::{Cell, Color, Table, presets::NOTHING};
+use jiff::Timestamp;
 
 use crate::{
-    api::admin::wire::{Account, ModelRow, Status as State},
+    api::admin::wire::{Account, Forgotten, ModelRow, ModelState, Status as State},
     cli::{Common, Failed, block_on, remote::Remote},
     failover::ledger::now_ms,
 };
+
+/// Characters of a failure's words that are shown: what is said first is what
+/// matters, and the whole is in the JSON.
+const WORDS_SHOWN: usize = 60;
 
 /// Show the state of a running router.
 #[derive(Args)]
@@ -24,6 +29,9 @@ pub(super) struct Status {
     /// Port of the router [default: that of the configuration, or 11434]
     #[arg(short, long, value_name = "PORT")]
     port: Option<u16>,
+    /// First forget the failures and cooldowns of a model, or of all and the account's limit
+    #[arg(long, value_name = "MODEL", num_args = 0..=1, default_missing_value = "")]
+    clear: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -34,7 +42,16 @@ impl Status {
     pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
         let loaded = common.load()?;
         let remote = Remote::new(&loaded.config, self.host.as_deref(), self.port)?;
-        let Some(state) = block_on(remote.get::<State>("/router/status"))? else {
+        let state = block_on(async {
+            if let Some(name) = &self.clear {
+                let Some(forgotten) = remote.delete::<Forgotten>("/router/failures", name).await? else {
+                    return Ok(None);
+                };
+                tell(&forgotten)?;
+            }
+            remote.get::<State>("/router/status").await
+        })?;
+        let Some(state) = state else {
             writeln!(
                 anstream::stderr(),
                 "no router is running at {}; start one with `ollama-router start`",
@@ -48,6 +65,14 @@ impl Status {
             print(&remote, &state)?;
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn tell(Forgotten { models }: &Forgotten) -> io::Result<()> {
+    let mut err = anstream::stderr();
+    match models.as_slice() {
+        [] => writeln!(err, "there were no failures to forget"),
+        models => writeln!(err, "forgot the failures of {}", models.join(", ")),
     }
 }
 
@@ -97,12 +122,19 @@ fn account(account: &Account) -> String {
         (usable, all) if usable == all && all < 2 => String::new(),
         (usable, all) => format!("; {usable} of {all} keys can be used"),
     };
-    format!("{limit}{day}{keys}")
+    let queued = match account.queued {
+        0 => String::new(),
+        waiting => format!("; {waiting} requests wait for their turn"),
+    };
+    format!("{limit}{day}{keys}{queued}")
 }
+
+const HEADER: [&str; 9] =
+    ["MODEL", "STATE", "BECAUSE OF", "UNTIL", "LEARNED", "OK/FAILED 5M", "FIRST TOKEN", "TOKENS/S", "LAST FAILURE"];
 
 fn table(models: &[ModelRow]) -> Table {
     let mut table = Table::new();
-    table.load_style(NOTHING).set_header(["MODEL", "STATE", "OK/FAILED 5M", "FIRST TOKEN", "TOKENS/S", "LAST FAILURE"]);
+    table.load_style(NOTHING).set_header(HEADER);
     for model in models {
         let state = &model.state;
         let (word, colour) = match state.cooldown_ms {
@@ -114,13 +146,32 @@ fn table(models: &[ModelRow]) -> Table {
         table.add_row([
             Cell::new(&model.name),
             Cell::new(word).fg(colour),
+            Cell::new(state.rests_for.as_deref().unwrap_or("-")),
+            Cell::new(state.rests_until.and_then(moment).unwrap_or_else(|| "-".to_owned())),
+            Cell::new(if model.learned.is_empty() { "-".to_owned() } else { model.learned.join(", ") }),
             Cell::new(format!("{}/{}", state.recent_successes, state.recent_failures)),
             Cell::new(known(state.first_token_ms, " ms")),
             Cell::new(known(state.tokens_per_second, "")),
-            Cell::new(state.last_failure.as_deref().unwrap_or("-")),
+            Cell::new(last_failure(state)),
         ]);
     }
     table
+}
+
+fn last_failure(state: &ModelState) -> String {
+    let Some(kind) = &state.last_failure else { return "-".to_owned() };
+    let words = state.last_message.as_deref().unwrap_or_default();
+    match words.char_indices().nth(WORDS_SHOWN) {
+        Some((end, _)) => format!("{kind}: {}…", words[..end].trim_end()),
+        None if words.is_empty() => kind.clone(),
+        None => format!("{kind}: {words}"),
+    }
+}
+
+/// A moment for people, to the second.
+fn moment(ms: u64) -> Option<String> {
+    let seconds = i64::try_from(ms / 1000).ok()?;
+    Timestamp::from_second(seconds).ok().map(|moment| moment.to_string())
 }
 
 /// A time for people: its two largest units are enough.

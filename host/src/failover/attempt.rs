@@ -288,10 +288,9 @@ impl Flight {
         Self { ledger: Arc::clone(ledger), id: id.clone(), started: Instant::now(), began: now_ms() }
     }
 
-    /// Notes that the call failed.
+    /// Notes that the call failed, and returns what it is taken for.
     pub(super) fn failed(&self, failure: Failure) -> Failure {
-        self.ledger.failed(&self.id, &failure, self.began);
-        failure
+        self.ledger.failed(&self.id, failure, self.began)
     }
 
     /// Notes that the call was answered, all at once.

@@ -145,6 +145,16 @@ impl Budget {
         self.state().proven = true;
     }
 
+    /// Forgets limits and what is left, so that both are found out anew.
+    pub(super) fn reopen(&self) {
+        let mut state = self.state();
+        state.latch = None;
+        state.quota = Quota::default();
+        drop(state);
+        self.store.record_account(None);
+        self.asked.notify_one();
+    }
+
     /// Tells whether anything shows that the account is open.
     fn is_proven(&self, now: u64) -> bool {
         let state = self.state();

@@ -77,6 +77,11 @@ impl Keys {
         }
     }
 
+    /// Forgets all rests.
+    pub(super) fn forget(&self) {
+        self.rests().fill(0);
+    }
+
     /// Returns what to call a key, if there are several to tell apart.
     pub(super) fn name(&self, place: usize) -> Option<String> {
         if self.clients.len() < 2 {

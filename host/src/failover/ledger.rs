@@ -16,11 +16,12 @@ use crate::{
     catalog::{Catalog, Model, ModelId},
     failover::budget::{Block, Budget},
     routing::{
-        Failure, Rests,
+        Failure, FailureKind, Rests,
         health::{Health, Standing},
         lessons::Lesson,
         plan::{Fact, Needs},
         quota::Left,
+        suspects::Suspects,
     },
     store::{AccountBlock, Store},
 };
@@ -31,12 +32,14 @@ pub struct Ledger {
     store: Store,
     budget: Budget,
     healths: Mutex<HashMap<ModelId, Health>>,
+    suspects: Mutex<Suspects>,
 }
 
 impl Ledger {
     /// Makes a ledger of what the store remembers.
     pub fn new(rests: Rests, store: Store, healths: HashMap<ModelId, Health>, account: Option<AccountBlock>) -> Self {
-        Self { rests, budget: Budget::new(store.clone(), account), store, healths: Mutex::new(healths) }
+        let budget = Budget::new(store.clone(), account);
+        Self { rests, budget, store, healths: Mutex::new(healths), suspects: Mutex::default() }
     }
 
     /// Returns what is known for a request with these needs: of models of this
@@ -107,15 +110,22 @@ impl Ledger {
     }
 
     /// Notes a failure of a try that began at `began`; what follows from it for
-    /// the model is in force from now on.
-    pub(super) fn failed(&self, id: &ModelId, failure: &Failure, began: u64) {
+    /// the model is in force from now on. Returns the failure, of another kind if
+    /// it is now known better.
+    pub(super) fn failed(&self, id: &ModelId, mut failure: Failure, began: u64) -> Failure {
         let now = now_ms();
+        if failure.kind == FailureKind::RateLimitedUnknown
+            && let Some(blamed) = self.suspects().limited(id, now)
+        {
+            failure.kind = FailureKind::RateLimitedMinute;
+            self.pardon(&blamed);
+        }
         let mut healths = self.locked();
         let health = healths.entry(id.clone()).or_default();
-        let rest = health.failed(failure, self.rests, began, now, fastrand::f32());
-        self.store.record_failure(id, failure, now, health);
+        let rest = health.failed(&failure, self.rests, began, now, fastrand::f32());
+        self.store.record_failure(id, &failure, now, health);
         drop(healths);
-        self.budget.limited(failure, now);
+        self.budget.limited(&failure, now);
         tracing::warn!(
             model.id = %id,
             failure.kind = %failure.kind,
@@ -124,6 +134,18 @@ impl Ledger {
             "try failed: {}",
             failure.message
         );
+        failure
+    }
+
+    /// Lets models work again that were blamed for a limit of the account's.
+    fn pardon(&self, blamed: &[ModelId]) {
+        let mut healths = self.locked();
+        for id in blamed {
+            if let Some(health) = healths.get_mut(id) {
+                health.pardoned();
+                self.store.record_success(id, health);
+            }
+        }
     }
 
     /// Notes a tool call that nobody can read, beside the failure that it is.
@@ -135,12 +157,35 @@ impl Ledger {
 
     /// Notes an answer, its first token's time and its pace.
     pub(super) fn answered(&self, id: &ModelId, first_token: Duration, tokens: u32, pace: Duration) {
+        self.suspects().answered();
         let mut healths = self.locked();
         let health = healths.entry(id.clone()).or_default();
         health.answered(now_ms());
         health.first_token_after(first_token);
         health.paced(tokens, pace);
         self.store.record_success(id, health);
+    }
+
+    /// Forgets the failures and cooldowns of a model, or of all models and with
+    /// them the limit of the account, on disk too. Returns the models that had any.
+    pub(super) fn forget_failures(&self, model: Option<&ModelId>) -> Vec<ModelId> {
+        let mut healths = self.locked();
+        self.store.forget(model);
+        let mut forgotten = Vec::new();
+        for (id, health) in healths.iter_mut() {
+            if model.is_none_or(|model| model == id) {
+                if health.forget_failures() {
+                    forgotten.push(id.clone());
+                }
+                self.store.record_success(id, health);
+            }
+        }
+        drop(healths);
+        if model.is_none() {
+            self.budget.reopen();
+        }
+        forgotten.sort();
+        forgotten
     }
 
     /// Forgets the models that are not in a catalogue, but for those at work.
@@ -157,6 +202,10 @@ impl Ledger {
     fn locked(&self) -> MutexGuard<'_, HashMap<ModelId, Health>> {
         // The arithmetic does not panic; if it did, each health is whole.
         self.healths.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn suspects(&self) -> MutexGuard<'_, Suspects> {
+        self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

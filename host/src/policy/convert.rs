@@ -154,17 +154,20 @@ fn failure(kind: FailureKind) -> contract_failover::Failure {
         FailureKind::AccountBusy
         | FailureKind::RateLimitedDay
         | FailureKind::RateLimitedMinute
-        | FailureKind::RateLimitedModel => Failure::RateLimited,
+        | FailureKind::RateLimitedModel
+        | FailureKind::RateLimitedUnknown => Failure::RateLimited,
         FailureKind::Overloaded | FailureKind::ServerError => Failure::ServerError,
-        FailureKind::DataPolicy
+        FailureKind::Attestation
+        | FailureKind::DataPolicy
         | FailureKind::Gated
         | FailureKind::Gone
         | FailureKind::KeyExhausted
-        | FailureKind::KeyRejected => Failure::Unavailable,
+        | FailureKind::KeyRejected
+        | FailureKind::Unroutable => Failure::Unavailable,
         FailureKind::Unsupported => Failure::Unsupported,
         FailureKind::ContextOverflow => Failure::ContextOverflow,
         FailureKind::BadAnswer | FailureKind::Empty => Failure::BadAnswer,
-        FailureKind::BadRequest | FailureKind::Moderated => Failure::Refused,
+        FailureKind::BadRequest | FailureKind::Moderated | FailureKind::Refused => Failure::Refused,
     }
 }
 

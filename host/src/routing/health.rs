@@ -25,6 +25,8 @@ pub struct Health {
     pub in_a_row: u32,
     /// When its rest ends; `None` if it never rested since the last answer.
     pub rests_until: Option<u64>,
+    /// Why it rests so long; unknown after a restart.
+    pub rests_for: Option<FailureKind>,
     /// The last failure, of any kind.
     pub last_failure: Option<LastFailure>,
     /// When it answered last.
@@ -81,14 +83,40 @@ impl Health {
         self.window.at(now).failures += 1;
         let length = rest.length(self.in_a_row, failure.retry_after, spread);
         let until = now.saturating_add(millis(length));
-        self.rests_until = Some(self.rests_until.map_or(until, |earlier| earlier.max(until)));
+        if self.rests_until.is_none_or(|earlier| earlier <= until) {
+            self.rests_until = Some(until);
+            self.rests_for = Some(failure.kind);
+        }
         Some(length)
+    }
+
+    /// Takes the blame for the last failures off the model.
+    pub fn pardoned(&mut self) {
+        self.in_a_row = 0;
+        self.rests_until = None;
+        self.rests_for = None;
+    }
+
+    /// Forgets all failures and what they taught, but not how well it answers;
+    /// tells whether there was anything to forget.
+    pub fn forget_failures(&mut self) -> bool {
+        let lessons = std::mem::take(&mut self.lessons);
+        let is_marked =
+            self.last_failure.take().is_some() || self.rests_until.is_some() || lessons != Lessons::default();
+        self.pardoned();
+        self.window.forget_failures();
+        is_marked
+    }
+
+    /// Returns the kind of failure that the model rests for.
+    pub fn reason(&self) -> Option<FailureKind> {
+        self.rests_until?;
+        self.rests_for.or_else(|| self.last_failure.as_ref().map(|last| last.kind))
     }
 
     /// Notes an answer: the model is trusted again at once.
     pub fn answered(&mut self, now: u64) {
-        self.in_a_row = 0;
-        self.rests_until = None;
+        self.pardoned();
         self.last_success = Some(now);
         self.tally.answers = self.tally.answers.saturating_add(1);
         self.window.at(now).successes += 1;
@@ -145,6 +173,10 @@ impl Window {
             *bucket = Bucket { minute, ..Bucket::default() };
         }
         bucket
+    }
+
+    fn forget_failures(&mut self) {
+        self.buckets.iter_mut().for_each(|bucket| bucket.failures = 0);
     }
 
     fn sum(&self, now: u64) -> (u32, u32) {

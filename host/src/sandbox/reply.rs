@@ -93,6 +93,16 @@ impl Reply {
         Self::new(status, Form::Json(body))
     }
 
+    /// Returns a complete answer as one JSON body, even if a stream was asked for.
+    pub fn whole(text: &str) -> Self {
+        let message = json!({"role": "assistant", "content": text, "refusal": null, "reasoning": null});
+        let choice = json!({"index": 0, "message": message, "finish_reason": "stop", "native_finish_reason": "stop"});
+        let usage = json!({"prompt_tokens": 8, "completion_tokens": 2, "total_tokens": 10, "cost": 0});
+        let body = json!({"id": "gen-1", "object": "chat.completion", "created": 1_780_272_000, "model": "{model}",
+            "provider": "Sandbox", "choices": [choice], "usage": usage});
+        Self::json(200, body)
+    }
+
     /// Returns a body sent byte for byte, streamed request or not.
     pub fn body(status: u16, content_type: &str, bytes: impl Into<Bytes>) -> Self {
         let content_type = content_type.to_owned();

@@ -67,7 +67,7 @@ pub(super) enum Record {
 #[derive(Debug)]
 pub(super) struct Writer {
     path: PathBuf,
-    connection: Connection,
+    pub(super) connection: Connection,
     receiver: Receiver<Message>,
     counts: Arc<Counts>,
     batch: Vec<Record>,

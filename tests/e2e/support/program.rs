@@ -21,6 +21,7 @@ use crate::support::PATIENCE;
 pub struct Program {
     home: TempDir,
     environment: Vec<(String, String)>,
+    file_limit_kib: Option<u32>,
 }
 
 /// What a program that has ended left.
@@ -58,13 +59,19 @@ impl Drop for Owned {
 impl Program {
     /// Makes an empty home.
     pub fn new() -> Self {
-        Self { home: TempDir::new().unwrap(), environment: Vec::new() }
+        Self { home: TempDir::new().unwrap(), environment: Vec::new(), file_limit_kib: None }
     }
 
     /// Sets a variable for all that is started from here.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Lets nothing that is started from here write a file larger than this; the
+    /// system refuses the write, as on a full disk.
+    pub fn file_limit_kib(self, kib: u32) -> Self {
+        Self { file_limit_kib: Some(kib), ..self }
     }
 
     /// Writes a file below the home folder.
@@ -109,16 +116,32 @@ impl Program {
     }
 
     fn spawn(&self, arguments: &[&str]) -> Owned {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ollama-router"));
+        let mut command = self.command();
         command.env_clear().env("HOME", self.home.path()).current_dir(self.home.path());
         // Only to find it; what a test needs beyond it, it sets.
         command.envs(std::env::vars().filter(|(name, _)| name == "PATH"));
         command.envs(self.environment.iter().map(|(name, value)| (name, value))).args(arguments);
         Owned(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     }
+
+    fn command(&self) -> Command {
+        let program = env!("CARGO_BIN_EXE_ollama-router");
+        let Some(kib) = self.file_limit_kib else { return Command::new(program) };
+        let mut command = Command::new("sh");
+        // In half kibibytes, as POSIX has it; the signal would end the program before it can cope.
+        let script = "trap '' XFSZ; ulimit -f \"$1\"; shift; exec \"$@\"";
+        command.args(["-c", script, "sh", &(kib * 2).to_string(), program]);
+        command
+    }
 }
 
 impl Served {
+    /// Tells whether these words are in the log by now.
+    pub fn has_said(&mut self, words: &str) -> bool {
+        self.log.extend(self.lines.try_iter());
+        self.log.contains(words)
+    }
+
     /// Returns the URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)

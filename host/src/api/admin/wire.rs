@@ -82,6 +82,13 @@ pub struct Account {
     pub keys_usable: usize,
 }
 
+/// What was forgotten of failures and cooldowns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forgotten {
+    /// The ids of the models that had any.
+    pub models: Vec<String>,
+}
+
 /// A policy.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PolicyRow {
@@ -178,6 +185,10 @@ pub struct ModelState {
     pub standing: String,
     /// Milliseconds until its rest is over; 0 if it does not rest.
     pub cooldown_ms: u64,
+    /// When its rest is over, in milliseconds since 1970, if it rests.
+    pub rests_until: Option<u64>,
+    /// The kind of failure that it rests for, if it rests.
+    pub rests_for: Option<String>,
     /// Failures since the last answer.
     pub failures_in_a_row: u32,
     /// Answers in the last five minutes.
@@ -205,6 +216,8 @@ pub struct ModelState {
     pub last_message: Option<String>,
     /// When the last failure was, in milliseconds since 1970.
     pub last_failure_at: Option<u64>,
+    /// When it answered last, in milliseconds since 1970.
+    pub last_success_at: Option<u64>,
 }
 
 impl Account {
@@ -260,12 +273,9 @@ fn model_row(model: &Model, name: &str, health: Option<&Health>, now: u64) -> Mo
 /// to this account for now.
 fn learned(model: &Model, health: &Health, now: u64) -> Vec<String> {
     let mut learned = health.lessons.names(model, now);
-    let closed = health.last_failure.as_ref().map(|last| last.kind);
-    if let Some(kind @ (FailureKind::DataPolicy | FailureKind::Gated | FailureKind::Gone)) = closed
-        && matches!(health.standing(now), Standing::Cooling(_))
-    {
-        learned.push(kind.to_string());
-    }
+    let closed = [FailureKind::Attestation, FailureKind::DataPolicy, FailureKind::Gated, FailureKind::Gone];
+    let reason = health.reason().filter(|_| matches!(health.standing(now), Standing::Cooling(_)));
+    learned.extend(reason.filter(|kind| closed.contains(kind)).map(|kind| kind.to_string()));
     learned
 }
 
@@ -285,6 +295,8 @@ fn model_state(health: &Health, now: u64) -> ModelState {
     ModelState {
         standing: standing.to_owned(),
         cooldown_ms,
+        rests_until: health.rests_until.filter(|_| cooldown_ms > 0),
+        rests_for: health.reason().filter(|_| cooldown_ms > 0).map(|kind| kind.to_string()),
         failures_in_a_row: health.in_a_row,
         recent_successes,
         recent_failures,
@@ -297,6 +309,7 @@ fn model_state(health: &Health, now: u64) -> ModelState {
         last_failure: health.last_failure.as_ref().map(|last| last.kind.to_string()),
         last_message: health.last_failure.as_ref().map(|last| last.message.clone()),
         last_failure_at: health.last_failure.as_ref().map(|last| last.at),
+        last_success_at: health.last_success,
     }
 }
 

@@ -10,15 +10,19 @@ use serde_json::Value;
 use crate::routing::FailureKind;
 
 /// Texts that decide where no field does, each with its status.
-const LITERALS: [(u16, &str, FailureKind); 17] = [
+const LITERALS: [(u16, &str, FailureKind); 21] = [
     (400, "is not a valid model ID", FailureKind::Gone),
     (400, "maximum context length", FailureKind::ContextOverflow),
     (400, "Token limit reached", FailureKind::ContextOverflow),
+    (400, "'models' array must have", FailureKind::Refused),
     // Another model may be told not to think.
     (400, "Reasoning is mandatory", FailureKind::Unsupported),
+    (400, "Image in system message is unsupported", FailureKind::Unsupported),
+    // The provider's own border, though not the request's fault.
+    (400, "User location is not supported", FailureKind::Gated),
     (403, "Key limit exceeded", FailureKind::KeyExhausted),
     (403, "only available on agentic harnesses", FailureKind::Gated),
-    (403, "complete the following before use", FailureKind::Gated),
+    (403, "complete the following before use", FailureKind::Attestation),
     (403, "Request blocked", FailureKind::Moderated),
     (404, "data policy", FailureKind::DataPolicy),
     (404, "guardrail restrictions", FailureKind::DataPolicy),
@@ -27,6 +31,7 @@ const LITERALS: [(u16, &str, FailureKind); 17] = [
     (404, "No endpoints found that can handle the requested parameters", FailureKind::Unsupported),
     (429, "free-models-per-day", FailureKind::RateLimitedDay),
     (429, "free-models-per-min", FailureKind::RateLimitedMinute),
+    (429, "rate-limited upstream", FailureKind::RateLimitedModel),
     (0, "rate-limited upstream", FailureKind::RateLimitedModel),
     (200, "rate-limited upstream", FailureKind::RateLimitedModel),
 ];
@@ -42,12 +47,14 @@ pub(super) fn status(error: &Value, http_status: u16) -> u16 {
 /// Decides the kind of an error with this status and these words.
 pub(super) fn decide(error: &Value, status: u16, told: &str) -> FailureKind {
     by_limit(error)
-        .or_else(|| by_step(error, status))
+        .or_else(|| by_step(error))
         .or_else(|| by_availability(error))
         .or_else(|| by_evidence(error))
         .or_else(|| by_refusing_provider(error, status))
         .or_else(|| words(error).find_map(kind_of_word))
         .or_else(|| by_literal(status, told))
+        .or_else(|| by_new_step(error, status))
+        .or_else(|| by_provider_s_limit(error, status))
         .unwrap_or_else(|| by_status(status))
 }
 
@@ -79,24 +86,24 @@ fn by_limit(error: &Value) -> Option<FailureKind> {
 }
 
 /// A step of the routing refused: never the key, and never the request alone.
-///
-/// Of an unknown step only the status tells what was refused. 403 is a door
-/// closed to this account or client, so the model is gated; 404 is that no
-/// endpoint was left, so for us the model is gone, until later today.
-fn by_step(error: &Value, status: u16) -> Option<FailureKind> {
-    match (text(error, "/metadata/failed_routing_step"), status) {
-        ("", _) => None,
-        ("Filter by Guardrails" | "Filter by Allowed Providers", _) => Some(FailureKind::DataPolicy),
-        ("Filter by Max Price", _) => Some(FailureKind::Gone),
-        ("Filter by Parameters" | "Filter by Tool Compatibility" | "Filter by Model Output Modalities", _) => {
+fn by_step(error: &Value) -> Option<FailureKind> {
+    match text(error, "/metadata/failed_routing_step") {
+        "Filter by Guardrails" | "Filter by Allowed Providers" => Some(FailureKind::DataPolicy),
+        "Filter by Max Price" => Some(FailureKind::Gone),
+        "Filter by Parameters" | "Filter by Tool Compatibility" | "Filter by Model Output Modalities" => {
             Some(FailureKind::Unsupported)
         }
-        ("Gate Free Endpoints by Agentic Harness" | "Gate Endpoints with Attestations", _) | (_, 403) => {
-            Some(FailureKind::Gated)
-        }
-        (_, 404) => Some(FailureKind::Gone),
+        "Gate Free Endpoints by Agentic Harness" => Some(FailureKind::Gated),
+        "Gate Endpoints with Attestations" => Some(FailureKind::Attestation),
         _ => None,
     }
+}
+
+/// A step that is new to us is about this model with this request, and no more
+/// is known: the model rests no longer than after any failure.
+fn by_new_step(error: &Value, status: u16) -> Option<FailureKind> {
+    let is_told = !text(error, "/metadata/failed_routing_step").is_empty();
+    (is_told && matches!(status, 403 | 404)).then_some(FailureKind::Unroutable)
 }
 
 fn by_availability(error: &Value) -> Option<FailureKind> {
@@ -109,7 +116,7 @@ fn by_availability(error: &Value) -> Option<FailureKind> {
         "wrong_endpoint" => Some(FailureKind::Unsupported),
         "capacity_exhausted" => Some(FailureKind::RateLimitedModel),
         "temporarily_unavailable" => Some(FailureKind::Overloaded),
-        "region_restricted" => Some(FailureKind::Moderated),
+        "region_restricted" => Some(FailureKind::Gated),
         "privacy_restricted" => Some(FailureKind::DataPolicy),
         "constraint_filtered" => Some(by_exclusion(error)),
         _ => None,
@@ -136,7 +143,7 @@ fn by_exclusion(error: &Value) -> FailureKind {
 fn by_evidence(error: &Value) -> Option<FailureKind> {
     let has = |name: &str| error.pointer(&format!("/metadata/{name}")).is_some_and(|value| !value.is_null());
     if has("missing_attestation_types") {
-        Some(FailureKind::Gated)
+        Some(FailureKind::Attestation)
     } else if has("ineligibility_reasons") {
         Some(FailureKind::DataPolicy)
     } else if has("reasons") || has("flagged_input") || has("patterns") {
@@ -146,12 +153,23 @@ fn by_evidence(error: &Value) -> Option<FailureKind> {
     }
 }
 
-/// The provider refused OpenRouter's key or account, not OpenRouter ours:
-/// another model, elsewhere, can answer.
+/// The provider refused: if OpenRouter's key or account, not OpenRouter ours; if
+/// the request, for itself alone. Another model, elsewhere, can answer.
 fn by_refusing_provider(error: &Value, status: u16) -> Option<FailureKind> {
     let by_provider =
         text(error, "/message") == "Provider returned error" && !text(error, "/metadata/provider_name").is_empty();
-    (by_provider && matches!(status, 401..=403)).then_some(FailureKind::ServerError)
+    match status {
+        401..=403 if by_provider => Some(FailureKind::ServerError),
+        412 | 413 | 422 if by_provider => Some(FailureKind::BadRequest),
+        _ => None,
+    }
+}
+
+/// A limit is the provider's if anything of it is told, its name or its code.
+fn by_provider_s_limit(error: &Value, status: u16) -> Option<FailureKind> {
+    let names = ["provider_name", "provider_code", "provider_error_code", "retry_after_seconds"];
+    let told = names.iter().any(|name| error.pointer(&format!("/metadata/{name}")).is_some_and(|told| !told.is_null()));
+    (status == 429 && told).then_some(FailureKind::RateLimitedModel)
 }
 
 fn by_literal(status: u16, told: &str) -> Option<FailureKind> {
@@ -168,7 +186,8 @@ fn by_status(status: u16) -> FailureKind {
         403 => FailureKind::ServerError,
         404 | 410 => FailureKind::Gone,
         408 | 504 | 524 => FailureKind::TimedOut,
-        429 => FailureKind::RateLimitedModel,
+        412 | 413 | 422 => FailureKind::Refused,
+        429 => FailureKind::RateLimitedUnknown,
         503 | 529 => FailureKind::Overloaded,
         400..500 => FailureKind::BadRequest,
         _ => FailureKind::ServerError,

@@ -39,9 +39,11 @@ pub(super) fn hint(kind: FailureKind, error: &Value, headers: Headers<'_>, now_m
         | FailureKind::KeyExhausted
         | FailureKind::Overloaded
         | FailureKind::RateLimitedModel
+        | FailureKind::RateLimitedUnknown
         | FailureKind::ServerError
         | FailureKind::TimedOut => asked().or_else(reset),
-        FailureKind::BadAnswer
+        FailureKind::Attestation
+        | FailureKind::BadAnswer
         | FailureKind::BadRequest
         | FailureKind::Connect
         | FailureKind::ContextOverflow
@@ -52,7 +54,9 @@ pub(super) fn hint(kind: FailureKind, error: &Value, headers: Headers<'_>, now_m
         | FailureKind::Interrupted
         | FailureKind::KeyRejected
         | FailureKind::Moderated
+        | FailureKind::Refused
         | FailureKind::Stalled
+        | FailureKind::Unroutable
         | FailureKind::Unsupported => None,
     }
 }
@@ -196,6 +200,7 @@ mod tests {
             FailureKind::RateLimitedDay,
             FailureKind::RateLimitedMinute,
             FailureKind::RateLimitedModel,
+            FailureKind::RateLimitedUnknown,
             FailureKind::ServerError,
             FailureKind::TimedOut,
         ];

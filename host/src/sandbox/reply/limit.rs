@@ -99,6 +99,11 @@ impl Reply {
         }))
     }
 
+    /// Returns 429 of which nothing tells whose limit it is.
+    pub fn limited_by_somebody() -> Self {
+        Self::error(429, "Rate limit exceeded").metadata(json!({"error_type": "rate_limit_exceeded"}))
+    }
+
     /// Returns 402: too much of the account is in flight; has `Retry-After`.
     pub fn in_flight_budget(seconds: u32) -> Self {
         Self::error(402, "In-flight budget exhausted. Please retry shortly.")

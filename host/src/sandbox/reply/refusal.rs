@@ -1,4 +1,4 @@
-//! Error statuses about the request, the key or the model: 400 to 404, 413, 422.
+//! Error statuses about the request, the key or the model: 400 to 422.
 //!
 //! The texts are the upstream's own, word for word, since a router may have to
 //! read them; `{model}` becomes the requested model's id when the reply is
@@ -207,6 +207,34 @@ impl Reply {
             "routing_funnel": [{"step": "Initial Endpoints", "endpoint_count": 1}],
             "failed_routing_step": "Filter by Max Price",
         }))
+    }
+
+    /// Returns 403: a guardrail of the account's found something in the prompt.
+    pub fn guardrail_blocked() -> Self {
+        let message = "Request blocked: prompt injection patterns detected";
+        Self::error(403, message).metadata(json!({"patterns": ["instruction_override"]}))
+    }
+
+    /// Returns an error of this status by which a step of the routing refused.
+    pub fn routing_step(status: u16, step: &str) -> Self {
+        Self::error(status, "No endpoints left for {model}").metadata(json!({
+            "routing_funnel": [{"step": "Initial Endpoints", "endpoint_count": 1}],
+            "failed_routing_step": step,
+        }))
+    }
+
+    /// Returns an error of this status with `availability`, as announced.
+    pub fn unavailable(status: u16, code: &str) -> Self {
+        Self::error(status, "{model} cannot be used").error_field("http_status", json!(status)).error_field(
+            "availability",
+            json!({"code": code, "requested_models": ["{model}"], "fallback_models": ["vendor/dear"]}),
+        )
+    }
+
+    /// Returns 412: a condition of the request does not hold.
+    pub fn precondition_failed() -> Self {
+        let error_type = json!({"error_type": "precondition_failed"});
+        Self::error(412, "A precondition of the request failed").metadata(error_type)
     }
 
     /// Returns 413: the body is too large.
