@@ -169,11 +169,11 @@ async fn an_answer_ends_at_a_stop_even_if_the_model_does_not() {
     for form in FORMS.into_iter().filter(|form| !form.is_openai()) {
         let mut body = form.body("auto", "Hello");
         body["options"] = json!({"stop": stops});
-        // It would go on for ever, were it not left.
         let endless = Step::Endless(data(Step::text("and on ")));
-        let steps = [Step::text("One <"), Step::text("b></ans"), Step::text("wer> two"), endless];
-        let script =
-            if form.streaming { steps.to_vec() } else { [&steps[..3], &[Step::finish("stop"), Step::Done]].concat() };
+        let words = [Step::text("One <"), Step::text("b></ans"), Step::text("wer> two")];
+        // It would go on for ever, were it not left.
+        let then = if form.streaming { vec![endless] } else { vec![Step::finish("stop"), Step::Done] };
+        let script = words.into_iter().chain(then);
         host.sandbox.script(MODEL, [Reply::stream(script)]);
         let answer = host.post(form.path, &body).await;
         assert_eq!((answer.status, answer.complete, answer.content().as_str()), (200, true, "One <b>"), "{form:?}");

@@ -144,7 +144,7 @@ async fn an_error_as_the_first_event_of_a_200() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_after_text() {
     check(begun().then_error(502, "lost"), Read::broken("One two", "server-error")).await;
-    check(begun().then_error_chunk(429, "busy"), Read::broken("One two", "rate-limited-model")).await;
+    check(begun().then_error_chunk(429, "busy"), Read::broken("One two", "rate-limited-unknown")).await;
     check(begun().then_malformed(), Read::broken("One two", "interrupted")).await;
 }
 
