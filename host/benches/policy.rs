@@ -20,6 +20,7 @@ use ollama_router::{
         limits::Limits,
     },
     routing::{
+        FailureKind,
         health::Standing,
         plan::{Fact, Needs, Query, Target},
     },
@@ -131,6 +132,8 @@ fn fact(number: u32) -> Fact {
         in_flight: 1,
         successes: 9,
         failures: number % 4,
+        by_kind: if number.is_multiple_of(4) { Vec::new() } else { vec![(FailureKind::RateLimitedModel, number % 4)] },
+        bad_calls: 0,
         failures_in_a_row: 0,
         last_failure_ms: None,
         first_token_ms: 600.0,

@@ -17,9 +17,15 @@ use crate::{
 /// configuration helps, which takes a restart.
 const REJECTED_REST: Duration = Duration::from_hours(24);
 
-/// How long a key rests whose money or limit is used up: most limits are of the
-/// day, and money may come at any time.
+/// How long a key rests whose limit is used up: most limits are of the day.
 const EXHAUSTED_REST: Duration = Duration::from_hours(2);
+
+/// How long a key rests that has no money for a request: money may come at any
+/// time, and a smaller request may cost less.
+const UNPAID_REST: Duration = Duration::from_mins(5);
+
+/// The status of a request that there is no money for.
+const PAYMENT_REQUIRED: u16 = 402;
 
 /// The keys, the one to be used first in front; never none.
 pub(super) struct Keys {
@@ -61,6 +67,9 @@ impl Keys {
     pub(super) fn failed(&self, place: usize, failure: &Failure, now: u64) -> bool {
         let rest = match failure.kind {
             FailureKind::KeyRejected => REJECTED_REST,
+            FailureKind::KeyExhausted if failure.status == PAYMENT_REQUIRED => {
+                failure.retry_after.unwrap_or(UNPAID_REST)
+            }
             FailureKind::KeyExhausted => failure.retry_after.unwrap_or(EXHAUSTED_REST),
             _ => return false,
         };
@@ -99,5 +108,42 @@ impl Keys {
 
     fn rests(&self) -> MutexGuard<'_, Vec<u64>> {
         self.rests_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::openrouter::Settings;
+
+    const NOW: u64 = 1_800_000_000_000;
+
+    fn keys() -> Keys {
+        let settings = Settings {
+            base_url: "http://127.0.0.1:1".to_owned(),
+            api_keys: vec!["first".to_owned(), "second".to_owned()],
+            referer: None,
+            title: None,
+            connect_timeout: Duration::from_secs(1),
+            idle_timeout: Duration::from_secs(1),
+        };
+        Keys::new(&Client::new(&settings).unwrap())
+    }
+
+    #[test]
+    fn a_key_rests_as_long_as_its_failure_may_last() {
+        let failed = |kind, status| Failure { status, ..Failure::new(kind, "no") };
+        for (kind, status, minutes) in [
+            (FailureKind::KeyExhausted, 402, 5),
+            (FailureKind::KeyExhausted, 403, 120),
+            (FailureKind::KeyRejected, 401, 1440),
+        ] {
+            let keys = keys();
+            assert!(keys.failed(0, &failed(kind, status), NOW), "{kind}");
+            let picked = [minutes * 60_000 - 1, minutes * 60_000].map(|later| keys.pick(&[], NOW + later).unwrap().0);
+            assert_eq!(picked, [1, 0], "{kind} {status}");
+        }
+        assert!(!keys().failed(0, &failed(FailureKind::RateLimitedDay, 429), NOW));
     }
 }

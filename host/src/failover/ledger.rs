@@ -150,9 +150,7 @@ impl Ledger {
 
     /// Notes a tool call that nobody can read, beside the failure that it is.
     pub(super) fn bad_call(&self, id: &ModelId) {
-        let mut healths = self.locked();
-        let tally = &mut healths.entry(id.clone()).or_default().tally;
-        tally.bad_calls = tally.bad_calls.saturating_add(1);
+        self.locked().entry(id.clone()).or_default().called_badly(now_ms());
     }
 
     /// Notes an answer, its first token's time and its pace.
@@ -224,6 +222,8 @@ fn fact(model: u32, health: &Health, now: u64) -> Fact {
         in_flight: health.in_flight,
         successes,
         failures,
+        by_kind: health.recent_failures(now),
+        bad_calls: health.recent_bad_calls(now),
         failures_in_a_row: health.in_a_row,
         last_failure_ms: health.last_failure.as_ref().map(|last| now.saturating_sub(last.at)),
         first_token_ms: health.first_token_ms,

@@ -76,6 +76,8 @@ pub(super) fn fact(fact: &Fact) -> contract::Fact {
         in_flight: fact.in_flight,
         successes: fact.successes,
         failures: fact.failures,
+        failures_by_kind: failures(&fact.by_kind),
+        tool_failures: fact.bad_calls,
         failures_in_a_row: fact.failures_in_a_row,
         last_failure_ms: fact.last_failure_ms.map_or(u32::MAX, short),
         first_token_ms: short(Duration::from_secs_f32(fact.first_token_ms.max(0.0) / 1000.0).as_millis()),
@@ -146,8 +148,21 @@ fn traits(of: Traits) -> contract::Traits {
         .fold(contract::Traits::empty(), |all, (_, theirs)| all | theirs)
 }
 
-fn failure(kind: FailureKind) -> contract_failover::Failure {
-    use contract_failover::Failure;
+/// Failures by the contract's kinds, of which each covers several of ours.
+fn failures(by_kind: &[(FailureKind, u32)]) -> Vec<(contract::Failure, u32)> {
+    let mut all: Vec<(contract::Failure, u32)> = Vec::new();
+    for (kind, count) in by_kind {
+        let kind = failure(*kind);
+        match all.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, sum)) => *sum += count,
+            None => all.push((kind, *count)),
+        }
+    }
+    all
+}
+
+fn failure(kind: FailureKind) -> contract::Failure {
+    use contract::Failure;
     match kind {
         FailureKind::Connect | FailureKind::Interrupted => Failure::Connection,
         FailureKind::Stalled | FailureKind::TimedOut => Failure::Timeout,
@@ -174,4 +189,22 @@ fn failure(kind: FailureKind) -> contract_failover::Failure {
 /// Cuts a number to what the contract holds.
 fn short(number: impl TryInto<u32>) -> u32 {
     number.try_into().unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_counted_by_the_kinds_of_the_contract() {
+        let ours = [
+            (FailureKind::RateLimitedModel, 2),
+            (FailureKind::Empty, 1),
+            (FailureKind::RateLimitedUnknown, 1),
+            (FailureKind::BadAnswer, 3),
+        ];
+        let theirs = [(contract::Failure::RateLimited, 3), (contract::Failure::BadAnswer, 4)];
+        assert_eq!(failures(&ours), theirs);
+        assert_eq!(failures(&[]), []);
+    }
 }

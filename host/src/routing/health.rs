@@ -80,7 +80,7 @@ impl Health {
         if !is_known {
             self.in_a_row = self.in_a_row.saturating_add(1);
         }
-        self.window.at(now).failures += 1;
+        self.window.at(now).failed(failure.kind);
         let length = rest.length(self.in_a_row, failure.retry_after, spread);
         let until = now.saturating_add(millis(length));
         if self.rests_until.is_none_or(|earlier| earlier <= until) {
@@ -146,23 +146,46 @@ impl Health {
         }
     }
 
+    /// Notes a tool call that nobody can carry out, beside the failure that it is.
+    pub fn called_badly(&mut self, now: u64) {
+        self.tally.bad_calls = self.tally.bad_calls.saturating_add(1);
+        self.window.at(now).bad_calls += 1;
+    }
+
     /// Returns answers and failures of the last five minutes.
     pub fn recent(&self, now: u64) -> (u32, u32) {
-        self.window.sum(now)
+        let failures = self.recent_failures(now).iter().map(|(_, count)| count).sum();
+        (self.window.since(now).map(|bucket| bucket.successes).sum(), failures)
+    }
+
+    /// Returns the failures of the last five minutes by kind, in no order.
+    pub fn recent_failures(&self, now: u64) -> Vec<(FailureKind, u32)> {
+        let mut all = Vec::new();
+        for (kind, count) in self.window.since(now).flat_map(|bucket| &bucket.failures) {
+            add(&mut all, *kind, *count);
+        }
+        all
+    }
+
+    /// Returns the answers of the last five minutes whose tool calls nobody could
+    /// carry out.
+    pub fn recent_bad_calls(&self, now: u64) -> u32 {
+        self.window.since(now).map(|bucket| bucket.bad_calls).sum()
     }
 }
 
 /// One bucket a minute, each used again after the window has passed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Window {
     buckets: [Bucket; BUCKETS],
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Bucket {
     minute: u64,
     successes: u32,
-    failures: u32,
+    bad_calls: u32,
+    failures: Vec<(FailureKind, u32)>,
 }
 
 impl Window {
@@ -176,15 +199,30 @@ impl Window {
     }
 
     fn forget_failures(&mut self) {
-        self.buckets.iter_mut().for_each(|bucket| bucket.failures = 0);
+        for bucket in &mut self.buckets {
+            bucket.bad_calls = 0;
+            bucket.failures.clear();
+        }
     }
 
-    fn sum(&self, now: u64) -> (u32, u32) {
+    /// Returns the buckets of the last five minutes.
+    fn since(&self, now: u64) -> impl Iterator<Item = &Bucket> {
         let oldest = (now / 60_000).saturating_sub(WINDOW_MINUTES - 1);
-        self.buckets
-            .iter()
-            .filter(|bucket| bucket.minute >= oldest)
-            .fold((0, 0), |(successes, failures), bucket| (successes + bucket.successes, failures + bucket.failures))
+        self.buckets.iter().filter(move |bucket| bucket.minute >= oldest)
+    }
+}
+
+impl Bucket {
+    fn failed(&mut self, kind: FailureKind) {
+        add(&mut self.failures, kind, 1);
+    }
+}
+
+/// Adds to the count of a kind; of the twenty-odd a model sees a few.
+fn add(counts: &mut Vec<(FailureKind, u32)>, kind: FailureKind, count: u32) {
+    match counts.iter_mut().find(|(known, _)| *known == kind) {
+        Some((_, sum)) => *sum = sum.saturating_add(count),
+        None => counts.push((kind, count)),
     }
 }
 
@@ -258,6 +296,22 @@ mod tests {
         assert_eq!(health.recent(NOW + 4 * MINUTE), (2, 1));
         assert_eq!(health.recent(NOW + 5 * MINUTE), (1, 1));
         assert_eq!(health.recent(NOW + 20 * MINUTE), (0, 0));
+    }
+
+    #[test]
+    fn the_window_knows_what_went_wrong() {
+        let mut health = Health::default();
+        for (kind, at) in [(FailureKind::Empty, 0), (FailureKind::TimedOut, 1), (FailureKind::Empty, 4)] {
+            health.failed(&failure(kind), RESTS, NOW + at * MINUTE, NOW + at * MINUTE, 0.0);
+        }
+        health.called_badly(NOW);
+        health.called_badly(NOW + MINUTE);
+        let now = NOW + 4 * MINUTE;
+        assert_eq!(health.recent_failures(now), [(FailureKind::Empty, 2), (FailureKind::TimedOut, 1)]);
+        assert_eq!((health.recent(now), health.recent_bad_calls(now)), ((0, 3), 2));
+        let later = NOW + 5 * MINUTE;
+        assert_eq!(health.recent_failures(later).iter().map(|(_, count)| count).sum::<u32>(), 2);
+        assert_eq!(health.recent_bad_calls(later), 1);
     }
 
     #[test]

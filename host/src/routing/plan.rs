@@ -89,7 +89,7 @@ pub struct Query {
 }
 
 /// What is remembered of a model that has a history.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Fact {
     /// The model's number.
     pub model: u32,
@@ -103,6 +103,10 @@ pub struct Fact {
     pub successes: u32,
     /// Failures in the last five minutes.
     pub failures: u32,
+    /// The same by kind, in no order.
+    pub by_kind: Vec<(FailureKind, u32)>,
+    /// Answers in the last five minutes whose tool calls nobody could carry out.
+    pub bad_calls: u32,
     /// Failures since the last answer.
     pub failures_in_a_row: u32,
     /// Milliseconds since the last failure.

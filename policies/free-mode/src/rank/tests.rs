@@ -73,6 +73,8 @@ fn fact(model: u32, standing: Standing, cooldown_ms: u32) -> Fact {
         in_flight: 0,
         successes: 0,
         failures: 1,
+        failures_by_kind: Vec::new(),
+        tool_failures: 0,
         failures_in_a_row: 1,
         last_failure_ms: 1,
         first_token_ms: 0,
