@@ -1,14 +1,12 @@
-//! Tests of the listings: golden answers, and decoder contracts.
+//! Tests of the listings: golden answers, over a catalogue of awkward models.
 //!
-//! A contract restates in our words what a client that cannot run here insists
-//! on, as a type that fails where the client does. Each is checked over a
-//! catalogue of awkward models. Facts: each client's public sources.
+//! What single clients insist on is in `tests/e2e/contracts`.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::*;
@@ -68,10 +66,6 @@ fn with_listed(test: impl FnOnce(&[Listed<'_>])) {
 
 fn read<T: DeserializeOwned>(answer: &impl Serialize) -> T {
     serde_json::from_str(&serde_json::to_string(answer).unwrap()).unwrap()
-}
-
-fn shows(models: &[Listed<'_>]) -> Vec<Show> {
-    models.iter().map(|listed| show(*listed, models)).chain([show_auto(models)]).collect()
 }
 
 #[test]
@@ -167,211 +161,5 @@ fn a_digest_is_64_hex_digits_of_its_own_and_changes_with_the_facts() {
         assert_eq!(digest(&changed), digest(models[0].model));
         changed.capabilities |= Capabilities::VISION;
         assert_ne!(digest(&changed), digest(models[0].model));
-    });
-}
-
-/// Zed: strict, and one bad entry empties the list.
-#[derive(Deserialize)]
-#[expect(dead_code, reason = "only decoded")]
-struct ZedModel {
-    name: String,
-    modified_at: String,
-    size: u64,
-    digest: String,
-    details: ZedDetails,
-}
-
-#[derive(Deserialize)]
-#[expect(dead_code, reason = "only decoded")]
-struct ZedDetails {
-    format: String,
-    family: String,
-    parameter_size: String,
-    quantization_level: String,
-}
-
-/// Zed reads one context length, under the name of the architecture.
-#[derive(Deserialize)]
-struct ZedShow {
-    model_info: Map<String, Value>,
-    capabilities: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Models<T> {
-    models: Vec<T>,
-}
-
-#[test]
-fn zed_reads_every_entry_and_its_context() {
-    with_listed(|models| {
-        let list: Models<ZedModel> = read(&tags(models));
-        assert_eq!(list.models.len(), models.len() + 1);
-        for (listed, show) in models.iter().zip(shows(models)) {
-            let show: ZedShow = read(&show);
-            let architecture = show.model_info["general.architecture"].as_str().unwrap();
-            let context = show.model_info.get(&format!("{architecture}.context_length"));
-            let known = Some(listed.model.context_tokens).filter(|context| *context > 0);
-            assert_eq!(context.map(|context| context.as_u64().unwrap()), known.map(u64::from));
-            assert!(!show.capabilities.is_empty());
-        }
-    });
-}
-
-/// Roo Code: names and details as texts, and `tools` or the model is hidden.
-#[derive(Deserialize)]
-struct RooModel {
-    name: String,
-    model: String,
-    size: u64,
-    digest: String,
-    details: RooDetails,
-}
-
-#[derive(Deserialize)]
-struct RooDetails {
-    family: String,
-    families: Vec<String>,
-    format: String,
-    parameter_size: String,
-    parent_model: String,
-}
-
-#[derive(Deserialize)]
-struct RooShow {
-    model_info: BTreeMap<String, Value>,
-    capabilities: Vec<String>,
-}
-
-#[test]
-fn roo_code_reads_every_entry_and_finds_one_context_and_the_tools() {
-    with_listed(|models| {
-        let list: Models<RooModel> = read(&tags(models));
-        for entry in &list.models {
-            assert!(entry.name == entry.model && entry.name.contains(':') && entry.size > 0 && entry.digest.len() > 12);
-            let RooDetails { family, families, format, parameter_size, parent_model } = &entry.details;
-            assert!(families.contains(family) && !format.is_empty() && !parameter_size.is_empty());
-            assert!(parent_model.is_empty());
-        }
-        for (listed, show) in models.iter().zip(shows(models)) {
-            let show: RooShow = read(&show);
-            let contexts = show.model_info.keys().filter(|key| key.contains("context_length")).count();
-            assert_eq!(contexts, usize::from(listed.model.context_tokens > 0));
-            let calls = listed.model.capabilities.contains(Capabilities::TOOLS);
-            assert_eq!(show.capabilities.iter().any(|capability| capability == "tools"), calls);
-        }
-    });
-}
-
-/// Enchanted, over `OllamaKit`: Swift's strict decoding of all of these.
-#[derive(Deserialize)]
-#[expect(dead_code, reason = "only decoded")]
-struct OllamaKitModel {
-    name: String,
-    model: String,
-    digest: String,
-    size: i64,
-    modified_at: String,
-    details: OllamaKitDetails,
-}
-
-#[derive(Deserialize)]
-#[expect(dead_code, reason = "only decoded")]
-struct OllamaKitDetails {
-    parent_model: String,
-    format: String,
-    family: String,
-    families: Option<Vec<String>>,
-    parameter_size: String,
-    quantization_level: String,
-}
-
-#[test]
-fn enchanted_reads_every_entry_and_sees_which_models_see() {
-    with_listed(|models| {
-        let list: Models<OllamaKitModel> = read(&tags(models));
-        for entry in &list.models {
-            let model = models.iter().find(|listed| listed.name == entry.name).map(|listed| listed.model);
-            let sees = entry.details.families.iter().flatten().any(|family| family == "clip" || family == "mllama");
-            assert_eq!(
-                sees,
-                model.is_none_or(|model| model.capabilities.contains(Capabilities::VISION)),
-                "{}",
-                entry.name
-            );
-            // Its format is `yyyy-MM-dd'T'HH:mm:ss.SSSSSSSSSZZZZZ`: a fraction there must be.
-            assert_eq!(entry.modified_at.get(19..), Some(".000Z"), "{}", entry.modified_at);
-        }
-    });
-}
-
-/// ollama-python: dates that parse, sizes from zero up, `model_info` present.
-#[derive(Deserialize)]
-struct PythonModel {
-    modified_at: String,
-    size: u64,
-}
-
-#[derive(Deserialize)]
-struct PythonShow {
-    #[serde(rename = "model_info")]
-    figures: Map<String, Value>,
-    template: String,
-    modified_at: String,
-}
-
-fn is_time(text: &str) -> bool {
-    text.parse::<Timestamp>().is_ok_and(|time| time >= Timestamp::UNIX_EPOCH)
-}
-
-#[test]
-fn ollama_python_and_litellm_read_every_answer() {
-    with_listed(|models| {
-        let list: Models<PythonModel> = read(&tags(models));
-        assert!(list.models.iter().all(|entry| entry.size > 0 && is_time(&entry.modified_at)));
-        for (listed, show) in models.iter().zip(shows(models)) {
-            let show: PythonShow = read(&show);
-            assert!(!show.figures.is_empty() && is_time(&show.modified_at));
-            let calls = listed.model.capabilities.contains(Capabilities::TOOLS);
-            assert_eq!(show.template.contains(".Tools"), calls);
-            assert!(!show.template.contains(".Suffix"));
-        }
-    });
-}
-
-/// VS Code's Copilot: a list of capabilities, and a name of its own.
-#[derive(Deserialize)]
-struct CopilotShow {
-    capabilities: Vec<String>,
-    model_info: CopilotFigures,
-    remote_model: String,
-}
-
-#[derive(Deserialize)]
-struct CopilotFigures {
-    #[serde(rename = "general.architecture")]
-    architecture: String,
-    #[serde(rename = "general.basename")]
-    basename: String,
-}
-
-#[test]
-fn copilot_shows_every_model_under_a_name_of_its_own() {
-    with_listed(|models| {
-        let shows: Vec<CopilotShow> = shows(models).iter().map(read).collect();
-        assert!(shows.iter().all(|show| !show.capabilities.is_empty() && !show.remote_model.is_empty()));
-        assert!(shows.iter().all(|show| !show.model_info.architecture.is_empty()));
-        assert!(shows.iter().all(|show| !show.model_info.basename.is_empty()));
-        let names: HashSet<String> = shows.iter().map(|show| show.model_info.basename.to_lowercase()).collect();
-        assert_eq!(names.len(), shows.len());
-    });
-}
-
-#[test]
-fn page_assist_hides_no_model_that_chats() {
-    with_listed(|models| {
-        for tag in tags(models).models.iter().filter(|tag| !tag.capabilities.contains(&"embedding")) {
-            assert!(!tag.details.families.iter().any(|family| family.contains("bert")), "{}", tag.name);
-        }
     });
 }
