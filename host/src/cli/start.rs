@@ -47,6 +47,12 @@ pub(super) struct Start {
     /// With --demo: simulate the models of this saved answer of /models
     #[arg(long, value_name = "FILE", requires = "demo")]
     demo_catalog: Option<PathBuf>,
+    /// With --demo: let the simulated account have so many free requests a day
+    #[arg(long, value_name = "N", requires = "demo")]
+    demo_per_day: Option<u64>,
+    /// With --demo: let the simulated account have so many free requests a minute
+    #[arg(long, value_name = "N", requires = "demo")]
+    demo_per_minute: Option<u32>,
 }
 
 impl Start {
@@ -123,11 +129,18 @@ impl Start {
         if let Some(path) = &self.demo_catalog {
             scenario = scenario.catalog(catalog(path)?);
         }
+        if let Some(calls) = self.demo_per_day {
+            scenario = scenario.per_day(calls);
+        }
+        if let Some(calls) = self.demo_per_minute {
+            scenario = scenario.per_minute(calls.into());
+        }
         let sandbox = Sandbox::start(scenario).await.context("failed to start the simulated OpenRouter")?;
         sources.overrides.push(over("openrouter.base_url", &sandbox.base_url(), "--demo"));
         sources.overrides.push(over("openrouter.api_key", &DEMO_KEY, "--demo"));
-        // The simulated account has no limit of its own.
-        sources.overrides.push(over("failover.requests_per_minute", &0, "--demo"));
+        // Unless it is asked for, the simulated account has no limit of its own.
+        let pace = self.demo_per_minute.unwrap_or(0);
+        sources.overrides.push(over("failover.requests_per_minute", &pace, "--demo"));
         Ok(sandbox)
     }
 }

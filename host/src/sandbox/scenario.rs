@@ -19,6 +19,10 @@ const QUIET_REMEMBERED_MAX: usize = 4_096;
 /// A demo may run for days with large images: it keeps only what is recent.
 const DEMO_REMEMBERED_MAX: usize = 16;
 
+/// The free calls of a simulated day: more than a demo, a test or a benchmark makes,
+/// for nothing may end because the real account's 1,000 are used up.
+const DAILY_REQUESTS: u64 = 1_000_000;
+
 /// What a sandbox is started with.
 #[derive(Clone, Debug)]
 #[must_use]
@@ -28,6 +32,10 @@ pub struct Scenario {
     pub(super) embeddings: Value,
     pub(super) seed: u64,
     pub(super) remembered_max: usize,
+    /// The account's free calls of a day.
+    pub(super) per_day: u64,
+    /// The account's free calls of a minute, if they are limited.
+    pub(super) per_minute: Option<u64>,
     pub(super) always: Vec<(String, Reply)>,
 }
 
@@ -49,6 +57,8 @@ impl Scenario {
             embeddings: catalog::embeddings(),
             seed: DEFAULT_SEED,
             remembered_max: QUIET_REMEMBERED_MAX,
+            per_day: DAILY_REQUESTS,
+            per_minute: None,
             always: Vec::new(),
         }
     }
@@ -76,6 +86,16 @@ impl Scenario {
     /// Serves `embeddings`, a whole `/embeddings/models` body.
     pub fn embeddings(self, embeddings: Value) -> Self {
         Self { embeddings, ..self }
+    }
+
+    /// Gives the account so many free calls a day, in place of more than anyone makes.
+    pub fn per_day(self, calls: u64) -> Self {
+        Self { per_day: calls, ..self }
+    }
+
+    /// Gives the account so many free calls a minute, in place of any number.
+    pub fn per_minute(self, calls: u64) -> Self {
+        Self { per_minute: Some(calls), ..self }
     }
 
     /// Sets the seed of the demo's chance: one seed, one course of events.

@@ -30,10 +30,6 @@ pub(super) const BASE_PATH: &str = "/api/v1";
 /// Twice the 64 MiB that a router may take in, for what it adds.
 const BODY_MAX_BYTES: usize = 128 * 1024 * 1024;
 
-/// The free calls of a simulated day: more than a demo, a test or a benchmark makes,
-/// for nothing may end because the real account's 1,000 are used up.
-const DAILY_REQUESTS: u64 = 1_000_000;
-
 /// A key that nobody has, for trying out what a bad key does.
 const BAD_KEY: &str = "sk-or-bad";
 
@@ -142,7 +138,7 @@ async fn key(State(shared): Shares, uri: Uri, headers: HeaderMap) -> Response {
     if let Some(refusal) = heard.unauthorized() {
         return heard.answer(refusal).await;
     }
-    heard.answer_path(|shared| Reply::json(200, key_body(shared.chat_calls()))).await
+    heard.answer_path(|shared| Reply::json(200, key_body(shared.day()))).await
 }
 
 async fn chat(State(shared): Shares, uri: Uri, headers: HeaderMap, body: Result<Bytes, BytesRejection>) -> Response {
@@ -151,10 +147,10 @@ async fn chat(State(shared): Shares, uri: Uri, headers: HeaderMap, body: Result<
         Ok(body) => body,
         Err(refusal) => return heard.answer(refusal).await,
     };
-    heard.shared.count_chat_call();
+    let created = unix_now();
+    let limit = heard.shared.count_chat_call(created);
     let requested = rules::requested_model(&body).to_owned();
     let catalog = heard.shared.catalog();
-    let created = unix_now();
     let admitted = rules::admit(&catalog, &body, &catalog::date(created));
     let model = match &admitted {
         Ok(model) => model,
@@ -172,7 +168,9 @@ async fn chat(State(shared): Shares, uri: Uri, headers: HeaderMap, body: Result<
         requested,
         streamed: body["stream"] == true,
     };
-    let scripted = heard.shared.scripted_model(&exchange.requested);
+    // The account's limits are on free models, and come before any model.
+    let limit = limit.filter(|_| catalog::price(model, "prompt") == Some(0.0));
+    let scripted = limit.or_else(|| heard.shared.scripted_model(&exchange.requested));
     let reply = scripted.unwrap_or_else(|| match &admitted {
         Ok(model) => {
             let mishap = heard.shared.mishap();
@@ -232,7 +230,7 @@ fn listing(body: &Value) -> Reply {
         .header("cache-control", "s-maxage=300, stale-while-revalidate=600")
 }
 
-fn key_body(used: u64) -> Value {
+fn key_body((limit, used): (u64, u64)) -> Value {
     json!({"data": {
         "label": "sk-or-v1-san...box",
         "limit": null,
@@ -247,9 +245,9 @@ fn key_body(used: u64) -> Value {
         "is_provisioning_key": false,
         "expires_at": null,
         "free_model_daily_requests": {
-            "limit": DAILY_REQUESTS,
-            "remaining": DAILY_REQUESTS.saturating_sub(used),
-            "used": used.min(DAILY_REQUESTS),
+            "limit": limit,
+            "remaining": limit.saturating_sub(used),
+            "used": used,
         },
         "rate_limit": {"interval": "10s", "note": "deprecated", "requests": -1},
     }})

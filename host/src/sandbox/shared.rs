@@ -27,6 +27,8 @@ const ID_TAIL: usize = 20;
 #[derive(Debug)]
 pub(super) struct Shared {
     manner: Manner,
+    per_day: u64,
+    per_minute: Option<u64>,
     embeddings: Arc<Value>,
     log: Arc<Log>,
     stop: watch::Receiver<bool>,
@@ -40,6 +42,8 @@ struct State {
     deck: Deck,
     chance: Rng,
     chat_calls: u64,
+    /// The present minute since 1970, and the calls in it.
+    minute: (u64, u64),
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +56,8 @@ impl Shared {
     pub(super) fn new(scenario: Scenario, stop: watch::Receiver<bool>) -> Self {
         let shared = Self {
             manner: scenario.manner,
+            per_day: scenario.per_day,
+            per_minute: scenario.per_minute,
             embeddings: Arc::new(scenario.embeddings),
             log: Arc::new(Log::new(scenario.remembered_max)),
             stop,
@@ -61,6 +67,7 @@ impl Shared {
                 deck: Deck::new(scenario.seed),
                 chance: Rng::with_seed(scenario.seed),
                 chat_calls: 0,
+                minute: (0, 0),
             }),
         };
         for (target, reply) in scenario.always {
@@ -128,18 +135,31 @@ impl Shared {
         }
     }
 
-    /// Counts a chat call, rejected or not: both use up the daily quota.
-    pub(super) fn count_chat_call(&self) {
-        self.state().chat_calls += 1;
+    /// Counts a chat call, rejected or not, for both use up the quota; returns the
+    /// refusal, if a limit of the account's is reached. `now` is in epoch seconds.
+    pub(super) fn count_chat_call(&self, now: u64) -> Option<Reply> {
+        const MINUTE: u64 = 60;
+        const DAY: u64 = 24 * 60 * MINUTE;
+        let mut state = self.state();
+        state.chat_calls += 1;
+        if state.chat_calls > self.per_day {
+            return Some(Reply::daily_limit(self.per_day, (now / DAY + 1) * DAY * 1000));
+        }
+        let minute = now / MINUTE;
+        let calls = if state.minute.0 == minute { state.minute.1 + 1 } else { 1 };
+        state.minute = (minute, calls);
+        let full = self.per_minute.is_some_and(|limit| calls > limit);
+        full.then(|| Reply::minute_limit((minute + 1) * MINUTE * 1000))
+    }
+
+    /// Returns the free calls of a day, and how many of them were made.
+    pub(super) fn day(&self) -> (u64, u64) {
+        (self.per_day, self.state().chat_calls.min(self.per_day))
     }
 
     /// Notes that the day's free calls are used up, so that the key says so too.
     pub(super) fn end_day(&self) {
         self.state().chat_calls = u64::MAX / 2;
-    }
-
-    pub(super) fn chat_calls(&self) -> u64 {
-        self.state().chat_calls
     }
 
     /// Returns `prefix` and a random tail, as in `gen-1780944350-3cJGIyxGwfPvZk9xCSAc`.

@@ -6,9 +6,11 @@
 use serde_json::{Value, json};
 
 use super::{Connection, MODEL, asking, chat, get, open_chat, quiet};
+use crate::sandbox::Sandbox;
 use crate::sandbox::record::Outcome;
 use crate::sandbox::reply::Reply;
 use crate::sandbox::reply::step::{Gate, Step};
+use crate::sandbox::scenario::Scenario;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn gates_hold_headers_the_first_event_and_the_rest() {
@@ -120,6 +122,21 @@ async fn the_key_counts_chat_calls_and_can_be_scripted() {
     assert_eq!(*daily, json!({"limit": 1_000_000, "remaining": 999_998, "used": 2}));
     sandbox.always("/key", Reply::json(200, json!({"data": {}})));
     assert_eq!(get(&sandbox, "/key").json(), json!({"data": {}}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_may_have_a_day_and_a_minute_of_few_calls() {
+    let sandbox = Sandbox::start(Scenario::quiet().per_day(2)).await.unwrap();
+    let statuses: Vec<u16> = (0..3).map(|_| chat(&sandbox, &asking(MODEL, false)).status).collect();
+    assert_eq!(statuses, [200, 200, 429]);
+    let daily = &get(&sandbox, "/key").json()["data"]["free_model_daily_requests"];
+    assert_eq!(*daily, json!({"limit": 2, "remaining": 0, "used": 2}));
+
+    let sandbox = Sandbox::start(Scenario::quiet().per_minute(1)).await.unwrap();
+    // A new minute may begin between two calls, but not between each two of four.
+    let refused = (0..4).map(|_| chat(&sandbox, &asking(MODEL, false))).find(|answer| answer.status == 429);
+    let refused = refused.unwrap().json();
+    assert_eq!(refused["error"]["message"], "Rate limit exceeded: free-models-per-min. ");
 }
 
 #[tokio::test(flavor = "multi_thread")]
