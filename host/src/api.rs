@@ -43,7 +43,7 @@ use crate::{
     api::{access::Access, admin::wire::ReloadCall, kept::Kept, metrics::served::Served, origin::Origins},
     chat,
     current::Current,
-    failover::{Answered, Failover, ledger::now_ms},
+    failover::{self, Answered, Failover, ledger::now_ms},
     policy::generation::Generation,
 };
 
@@ -104,8 +104,13 @@ impl Api {
         if let Ok(answered) = &answered {
             self.0.served.first_token(answered.reply.first_token());
         }
-        let told = |error| error::Error::from(error).under(&generation).with_dues(self.failover().ledger(), now_ms());
-        answered.map_err(told)
+        answered.map_err(|error| self.told(error, &generation))
+    }
+
+    /// Returns an error of the engine's as clients read it, and logs why no model
+    /// answered.
+    fn told(&self, error: failover::Error, generation: &Generation) -> error::Error {
+        error::Error::from(error).under(generation).with_dues(self.failover().ledger(), now_ms())
     }
 
     fn cut(&self) -> Arc<AtomicBool> {

@@ -144,6 +144,8 @@ async fn nobody_stands_in_for_a_model_that_fails() {
     let told = answer.json()["error"].as_str().unwrap().to_owned();
     assert_eq!(answer.status, 503, "{told}");
     assert!(told.starts_with(&format!("no model answered: {MODEL}: ")), "{told}");
+    let attempts = answer.json()["attempts"].as_array().unwrap().clone();
+    assert!(attempts.len() == 2 && attempts.iter().all(|attempt| attempt["due_in_s"].is_u64()), "{attempts:?}");
     let models: Vec<Value> = sent(&host).iter().map(|body| body["model"].clone()).collect();
     assert_eq!(models, [MODEL, MODEL], "once more, for it may pass");
 

@@ -131,8 +131,8 @@ impl Wanted<'_> {
     /// client allows it: only the model knows how many tokens a text has.
     async fn embed(&self, api: &Api) -> Result<Option<Embedded>, Error> {
         let generation = api.generation();
-        let told = |error: failover::Error| Error::from(error).under(&generation);
-        let number = api.failover().find_embedder(self.model, &generation).map_err(told)?;
+        let found = api.failover().find_embedder(self.model, &generation);
+        let number = found.map_err(|error| api.told(error, &generation))?;
         if self.texts.is_empty() {
             return Ok(None);
         }
@@ -148,7 +148,7 @@ impl Wanted<'_> {
                     return Ok(Some(Embedded { tried: earlier, ..embedded }));
                 }
                 Err(failover::Error::Failed { mut tried, .. }) if is_too_long(&tried) => earlier.append(&mut tried),
-                Err(error) => return Err(told(error)),
+                Err(error) => return Err(api.told(error, &generation)),
             }
         }
         Err(too_long(&generation, earlier))
