@@ -246,6 +246,33 @@ async fn where_no_embedding_model_is_free_the_error_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_the_operator_hides_the_embedding_models_the_error_says_so() {
+    for (key, value) in [("mode.tool_use_only", "true"), ("mode.free_mode", "true")] {
+        let scenario =
+            Scenario::quiet().catalog(catalog([entry(CHAT, 100_000)])).embeddings(catalog([embedder(MODEL, 9)]));
+        let setup = Setup::new().scenario(scenario).set(key, value).file("models-filter/filter", "chat");
+        let host = setup.start().await;
+        let answer = host.post("/api/embed", &json!({"model": MODEL, "input": "one"})).await;
+        let expected = format!(
+            "model \"{MODEL}\" not found, try pulling it first; every embedding model is hidden by the policy: \
+             see the filter file and mode.tool_use_only"
+        );
+        assert_eq!((answer.status, answer.json()), (404, json!({"error": expected})), "{key}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_free_mode_a_model_that_costs_money_makes_vectors_too() {
+    let scenario = Scenario::quiet()
+        .catalog(catalog([entry(CHAT, 100_000)]))
+        .embeddings(catalog([paid_embedder("acme/dear-embed")]));
+    let host = Setup::new().scenario(scenario).set("mode.free_mode", "false").start().await;
+    let answer = host.post("/api/embed", &json!({"model": "dear-embed", "input": "one"})).await;
+    assert_eq!((answer.status, answer.header("x-router-model")), (200, Some("acme/dear-embed")), "{}", answer.text);
+    assert_eq!(sent(&host)[0].get("provider"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_only_embedding_model_is_meant_by_auto() {
     let host = start_one().await;
     let answer = host.post("/api/embed", &json!({"model": "auto", "input": "one"})).await;

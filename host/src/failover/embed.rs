@@ -50,6 +50,8 @@ pub struct NoVectors {
     pub able: Vec<String>,
     /// Whether only free models are used.
     pub free_mode: bool,
+    /// Whether the policy hides models that could make them.
+    pub hidden: bool,
 }
 
 /// What is wrong with a name where vectors are wanted.
@@ -67,7 +69,7 @@ pub enum Why {
 
 impl fmt::Display for NoVectors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, why, able, free_mode } = self;
+        let Self { name, why, able, free_mode, hidden } = self;
         // Ollama's words come first, because its clients look for them.
         match why {
             Why::NotFree => {
@@ -83,6 +85,9 @@ impl fmt::Display for NoVectors {
             Why::Unable => write!(f, "\"{name}\" does not support embeddings")?,
         }
         match (able.is_empty(), free_mode) {
+            (true, _) if *hidden => f.write_str(
+                "; every embedding model is hidden by the policy: see the filter file and mode.tool_use_only",
+            ),
             (true, true) => f.write_str("; OpenRouter serves no free embedding model now, and free mode is on"),
             (true, false) => f.write_str("; there is no embedding model that may be used"),
             (false, _) if *why == Why::Unknown => Ok(()),
@@ -110,8 +115,10 @@ impl Failover {
             Found::Gone | Found::Unknown if free_mode && costs_money(name, generation) => Why::NotFree,
             Found::Gone | Found::Unknown => Why::Unknown,
         };
+        let mut usable = catalog.models().iter().filter(|model| !free_mode || model.traits.contains(Traits::FREE));
+        let hidden = able.is_empty() && usable.any(Model::embeds);
         let able = able.iter().filter_map(|number| generation.names.shown(*number)).map(str::to_owned).collect();
-        Err(Error::NoVectors(NoVectors { name: name.to_owned(), why, able, free_mode }))
+        Err(Error::NoVectors(NoVectors { name: name.to_owned(), why, able, free_mode, hidden }))
     }
 
     /// Turns texts into vectors, under one generation from start to end.
