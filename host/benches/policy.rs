@@ -22,7 +22,8 @@ use ollama_router::{
     routing::{
         FailureKind,
         health::Standing,
-        plan::{Fact, Needs, Query, Target},
+        needs::Needs,
+        plan::{Fact, Query, Target},
     },
 };
 use serde_json::Map;

@@ -15,7 +15,7 @@ pub mod tools;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::{catalog::Capabilities, routing::plan::Needs};
+use crate::{catalog::Capabilities, routing::needs::Needs};
 
 /// A chat request: what the client sent, but for the model's name.
 #[derive(Debug)]

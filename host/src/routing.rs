@@ -7,6 +7,7 @@
 
 pub mod health;
 pub mod lessons;
+pub mod needs;
 pub mod plan;
 pub mod quota;
 pub mod suspects;

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use crate::{
     catalog::Capabilities,
     chat::{Fields, Unreadable},
-    routing::plan::{Needs, ToolMode},
+    routing::needs::{Needs, ToolMode},
 };
 
 /// Bytes of text that make a token, about, in the languages most written.

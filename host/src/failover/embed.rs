@@ -18,7 +18,8 @@ use crate::{
     policy::generation::Generation,
     routing::{
         Failure, FailureKind, Then,
-        plan::{Needs, Query, Target},
+        needs::Needs,
+        plan::{Query, Target},
     },
 };
 

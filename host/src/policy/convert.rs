@@ -13,7 +13,8 @@ use crate::{
     routing::{
         FailureKind,
         health::Standing,
-        plan::{Dropped, Fact, Pick, Query, Target, ToolMode, Tried, Verdict},
+        needs::ToolMode,
+        plan::{Dropped, Fact, Pick, Query, Target, Tried, Verdict},
     },
 };
 

@@ -35,7 +35,8 @@ use crate::{
     },
     routing::{
         health::Standing,
-        plan::{Dropped, Fact, Needs, Plan, Query, Target, ToolMode, Tried, Verdict},
+        needs::{Needs, ToolMode},
+        plan::{Dropped, Fact, Plan, Query, Target, Tried, Verdict},
     },
 };
 

@@ -9,7 +9,7 @@ use std::fmt;
 
 use crate::{
     catalog::{Capabilities, Model, Traits},
-    routing::plan::Needs,
+    routing::needs::Needs,
 };
 
 /// How long a lack is remembered: a provider may mend it within days.
@@ -175,7 +175,7 @@ fn entry(model: &Model) -> u32 {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::{catalog::ModelId, routing::plan::ToolMode};
+    use crate::{catalog::ModelId, routing::needs::ToolMode};
 
     const NOW: u64 = 1_800_000_000_000;
 

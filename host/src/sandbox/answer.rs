@@ -54,13 +54,6 @@ pub(super) fn reply(shared: &Shared, request: &Value, model: &Value) -> Reply {
     }
 }
 
-/// Returns the demo's answer that is lost in the middle of its words.
-pub(super) fn broken_off() -> Reply {
-    let text = "This answer is simulated, and it breaks off in the middle of its";
-    let reply = Reply::text(text).then_error_chunk(502, "Upstream provider disconnected");
-    reply.comments(2).first_after(Duration::from_millis(DEMO_FIRST_MS)).pace(DEMO_PACE)
-}
-
 /// Estimates the tokens of a request's messages and tools.
 pub(super) fn prompt_tokens(request: &Value) -> u64 {
     let messages = request["messages"].as_array().into_iter().flatten();

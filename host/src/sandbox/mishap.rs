@@ -26,6 +26,17 @@ const HANG_COMMENTS: usize = 25;
 /// (20 s), and still over by itself for someone who asks the sandbox directly.
 const HANG_PACE: Duration = Duration::from_secs(1);
 
+/// How long the answer that breaks off takes to begin, and between two words.
+const BROKEN_FIRST: Duration = Duration::from_millis(150);
+const BROKEN_PACE: Duration = Duration::from_millis(40);
+
+/// Returns the answer of the model that breaks off each time.
+pub(super) fn broken_off() -> Reply {
+    let text = "This answer is simulated, and it breaks off in the middle of its";
+    let reply = Reply::text(text).then_error_chunk(502, "Upstream provider disconnected");
+    reply.comments(2).first_after(BROKEN_FIRST).pace(BROKEN_PACE)
+}
+
 /// The shuffled deck from which calls draw their luck.
 #[derive(Debug)]
 pub(super) struct Deck {

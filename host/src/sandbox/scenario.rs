@@ -8,7 +8,7 @@
 use serde_json::Value;
 
 use crate::sandbox::reply::Reply;
-use crate::sandbox::{answer, catalog};
+use crate::sandbox::{catalog, mishap};
 
 /// The chance of a demo and the ids of answers, when no seed is given.
 const DEFAULT_SEED: u64 = 20_260_822;
@@ -70,7 +70,7 @@ impl Scenario {
     pub fn demo() -> Self {
         let always = [
             (catalog::GATED_MODEL, Reply::harness_gate()),
-            (catalog::BRITTLE_MODEL, answer::broken_off()),
+            (catalog::BRITTLE_MODEL, mishap::broken_off()),
             (catalog::MODERATED_MODEL, Reply::moderated()),
         ];
         let always = always.map(|(model, reply)| (model.to_owned(), reply)).to_vec();

@@ -6,7 +6,10 @@
 use crate::{
     catalog::Capabilities,
     policy::generation::Generation,
-    routing::plan::{Fact, Needs, Query, Target},
+    routing::{
+        needs::Needs,
+        plan::{Fact, Query, Target},
+    },
 };
 
 impl Generation {
