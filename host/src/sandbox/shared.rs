@@ -42,6 +42,8 @@ struct State {
     deck: Deck,
     chance: Rng,
     chat_calls: u64,
+    /// Whether a scripted reply said that the day's calls are used up.
+    day_is_over: bool,
     /// The present minute since 1970, and the calls in it.
     minute: (u64, u64),
 }
@@ -67,6 +69,7 @@ impl Shared {
                 deck: Deck::new(scenario.seed),
                 chance: Rng::with_seed(scenario.seed),
                 chat_calls: 0,
+                day_is_over: false,
                 minute: (0, 0),
             }),
         };
@@ -154,12 +157,14 @@ impl Shared {
 
     /// Returns the free calls of a day, and how many of them were made.
     pub(super) fn day(&self) -> (u64, u64) {
-        (self.per_day, self.state().chat_calls.min(self.per_day))
+        let state = self.state();
+        let used = if state.day_is_over { self.per_day } else { state.chat_calls.min(self.per_day) };
+        (self.per_day, used)
     }
 
     /// Notes that the day's free calls are used up, so that the key says so too.
     pub(super) fn end_day(&self) {
-        self.state().chat_calls = u64::MAX / 2;
+        self.state().day_is_over = true;
     }
 
     /// Returns `prefix` and a random tail, as in `gen-1780944350-3cJGIyxGwfPvZk9xCSAc`.
