@@ -9,6 +9,7 @@
 pub mod access;
 pub mod admin;
 pub mod body;
+mod encoding;
 pub mod error;
 pub mod kept;
 pub mod metrics;
@@ -16,6 +17,8 @@ mod names;
 pub mod ollama;
 mod openai;
 pub mod origin;
+pub mod request_id;
+mod sse;
 mod streaming;
 mod trail;
 
@@ -26,18 +29,16 @@ use std::{
 
 use axum::{
     Router,
-    extract::{MatchedPath, Request, State},
     http::{
-        HeaderName, HeaderValue, Method, StatusCode, Uri,
+        Method, StatusCode, Uri,
         header::{ALLOW, LOCATION},
     },
-    middleware::{self, Next},
+    middleware,
     response::{IntoResponse as _, Response},
     routing::{MethodRouter, delete, get, head, post},
 };
 use tokio::sync::mpsc;
 use tower_http::catch_panic::CatchPanicLayer;
-use tracing::Instrument as _;
 
 use crate::{
     api::{access::Access, admin::wire::ReloadCall, kept::Kept, metrics::served::Served, origin::Origins},
@@ -129,7 +130,9 @@ pub fn router(api: Api) -> Router {
         clients = clients.route(path, methods);
         paths.push(path);
     }
-    let clients = clients.route_layer(middleware::from_fn_with_state(api.clone(), access::clients));
+    let clients = clients
+        .route_layer(middleware::from_fn(encoding::decoded))
+        .route_layer(middleware::from_fn_with_state(api.clone(), access::clients));
     let operators = Router::new()
         .route("/metrics", get(metrics::metrics))
         .route("/router/status", get(admin::status))
@@ -151,7 +154,7 @@ pub fn router(api: Api) -> Router {
         .method_not_allowed_fallback(|| async { (StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed") })
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| panicked()))
         .layer(middleware::from_fn_with_state(api.clone(), origin::guard))
-        .layer(middleware::from_fn_with_state(api.clone(), request_id))
+        .layer(middleware::from_fn_with_state(api.clone(), request_id::identify))
         .with_state(api)
 }
 
@@ -198,32 +201,6 @@ fn redirected(method: &Method, uri: &Uri) -> Response {
 
 fn not_found() -> Response {
     (StatusCode::NOT_FOUND, "404 page not found").into_response()
-}
-
-/// Gives every request an id, one line in the log, and a header with the id;
-/// counts it.
-async fn request_id(State(api): State<Api>, request: Request, next: Next) -> Response {
-    const NAME: HeaderName = HeaderName::from_static("x-router-request-id");
-    let id = format!("req_{:016x}", fastrand::u64(..));
-    let span = tracing::info_span!("request", id = %id);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let started = Instant::now();
-    let mut response = next.run(request).instrument(span.clone()).await;
-    api.0.served.answered(route.as_ref().map(MatchedPath::as_str), response.status().as_u16());
-    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("-");
-    tracing::info!(
-        parent: &span,
-        status = response.status().as_u16(),
-        model.id = header("x-router-model"),
-        attempts = header("x-router-attempts"),
-        duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "{method} {path}"
-    );
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(NAME, value);
-    }
-    response
 }
 
 fn panicked() -> Response {

@@ -40,10 +40,9 @@ pub(super) async fn clients(
     request: Request,
     next: Next,
 ) -> Response {
-    let protocol = if request.uri().path().starts_with("/v1/") { Protocol::OpenAi } else { Protocol::Ollama };
     match api.0.access.client(peer.ip(), request.headers()) {
         Ok(()) => next.run(request).await,
-        Err(error) => error.respond(protocol),
+        Err(error) => error.respond(Protocol::of(&request)),
     }
 }
 

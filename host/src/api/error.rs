@@ -2,20 +2,27 @@
 //!
 //! The one place where an error of the engine becomes a status. It says what
 //! was tried and when to come back, in upstream's words but never with a key,
-//! and logs the chain once.
+//! and logs the chain once. The bodies are in [`bodies`].
+
+pub mod bodies;
 
 use std::{fmt::Write as _, time::Duration};
 
 use axum::{
     Json,
+    extract::Request,
     http::{HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER},
     response::{IntoResponse as _, Response},
 };
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
-    api::{names, trail},
+    api::{
+        error::bodies::{Attempt, OllamaBody},
+        names,
+        request_id::RequestId,
+        trail,
+    },
     catalog::{Capabilities, ModelId},
     chat::Unreadable,
     failover::{
@@ -39,6 +46,23 @@ pub enum Protocol {
     /// `{"error":{"message","type","param","code"}}`, and in it `metadata.attempts`
     /// after tries.
     OpenAi,
+    /// `{"type":"error","error":{"type","message"},"request_id"}`, and in the error
+    /// `attempts` after tries.
+    Anthropic(RequestId),
+}
+
+impl Protocol {
+    /// Returns the protocol of a route, for what is told before its handler runs.
+    pub(super) fn of(request: &Request) -> Self {
+        let path = request.uri().path();
+        if path.starts_with("/v1/messages") {
+            Self::Anthropic(RequestId::of(request))
+        } else if path.starts_with("/v1/") {
+            Self::OpenAi
+        } else {
+            Self::Ollama
+        }
+    }
 }
 
 /// An error for a client.
@@ -114,9 +138,16 @@ impl Error {
         let mut response = match protocol {
             Protocol::Ollama => (self.status, Json(OllamaBody { error: &self.message, attempts })).into_response(),
             Protocol::OpenAi => {
-                let mut body = openai_body(self.status, &self.message, self.code.as_deref());
+                let mut body = bodies::openai(self.status, &self.message, self.code.as_deref());
                 if !attempts.is_empty() {
                     body["error"]["metadata"] = json!({"attempts": attempts});
+                }
+                (self.status, Json(body)).into_response()
+            }
+            Protocol::Anthropic(id) => {
+                let mut body = bodies::anthropic(self.status, &self.message, id);
+                if !attempts.is_empty() {
+                    body["error"]["attempts"] = json!(attempts);
                 }
                 (self.status, Json(body)).into_response()
             }
@@ -142,50 +173,6 @@ impl Error {
         let dues = self.due_in.iter().copied().chain(std::iter::repeat(None));
         self.tried.iter().zip(dues).map(|(tried, due_in)| Attempt::of(tried, due_in)).collect()
     }
-}
-
-/// The body of an error as Ollama's clients read it. Some of them show people the
-/// whole of it, so what is for people comes first.
-#[derive(Serialize)]
-struct OllamaBody<'a> {
-    error: &'a str,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    attempts: Vec<Attempt<'a>>,
-}
-
-/// A try that failed, for programs.
-#[derive(Serialize)]
-struct Attempt<'a> {
-    model: &'a str,
-    kind: &'static str,
-    status: Option<u16>,
-    message: &'a str,
-    due_in_s: Option<u64>,
-}
-
-impl<'a> Attempt<'a> {
-    fn of(Try { model, failure }: &'a Try, due_in: Option<Duration>) -> Self {
-        Self {
-            model,
-            kind: failure.kind.as_str(),
-            status: (failure.status != 0).then_some(failure.status),
-            message: &failure.message,
-            due_in_s: due_in.map(|wait| wait.as_secs().max(1)),
-        }
-    }
-}
-
-/// Returns the body of an error as OpenAI's clients read it.
-pub fn openai_body(status: StatusCode, message: &str, code: Option<&str>) -> Value {
-    let kind = match status {
-        StatusCode::BAD_REQUEST => "invalid_request_error",
-        StatusCode::UNAUTHORIZED => "authentication_error",
-        StatusCode::FORBIDDEN => "permission_error",
-        StatusCode::NOT_FOUND => "not_found_error",
-        StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
-        _ => "api_error",
-    };
-    json!({"error": {"message": message, "type": kind, "param": null, "code": code}})
 }
 
 impl From<Unreadable> for Error {

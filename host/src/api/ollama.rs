@@ -25,7 +25,6 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -232,11 +231,7 @@ impl Call {
     }
 
     async fn whole(self, mut answered: Answered, reply: &Reply<'_>) -> Result<Response, Error> {
-        let mut chunks = Vec::new();
-        while let Some(chunk) = answered.reply.next().await {
-            // Everything was held until the end, so nothing can fail any more.
-            chunks.push(chunk.map_err(|failure| Error::new(StatusCode::BAD_GATEWAY, failure.message))?);
-        }
+        let chunks = streaming::whole(&mut answered.reply).await?;
         let (first_token, elapsed) = (answered.reply.first_token(), self.started.elapsed());
         let whole = stream::whole::whole(reply, &chunks, first_token, elapsed)
             .map_err(|bad| Error::new(StatusCode::BAD_GATEWAY, bad.to_string()))?;

@@ -10,11 +10,10 @@ use axum::{
     Json,
     body::Body,
     extract::State,
-    http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
+    http::header::CONTENT_TYPE,
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
-use futures_util::StreamExt as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -23,7 +22,7 @@ use crate::{
         Api, body,
         error::{Error, Protocol},
         openai::stream::Events,
-        streaming, trail,
+        sse, streaming, trail,
     },
     catalog::names::AUTO,
     chat::{Fields, Request, fold},
@@ -43,7 +42,7 @@ async fn answer(api: &Api, body: Body) -> Result<Response, Error> {
     let (request, with_usage) = request(&body::read(body, api.max_body()).await?)?;
     let streaming = request.streaming;
     let answered = api.answer(request).await?;
-    if streaming { Ok(streamed(api, answered, with_usage)) } else { whole(answered).await }
+    if streaming { Ok(sse::response(api, answered, Events::new(with_usage))) } else { whole(answered).await }
 }
 
 /// `GET /v1/models`.
@@ -93,23 +92,8 @@ fn request(body: &Bytes) -> Result<(Request, bool), Error> {
     Ok((Request::new(model, streaming, fields)?, options.include_usage.unwrap_or_default()))
 }
 
-fn streamed(api: &Api, mut answered: Answered, with_usage: bool) -> Response {
-    let mut response = StatusCode::OK.into_response();
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    response.headers_mut().insert("cache-control", HeaderValue::from_static("no-cache"));
-    trail::mark(response.headers_mut(), &answered);
-    answered.tried = Vec::new();
-    *response.body_mut() = streaming::body(answered.reply, Events::new(with_usage), api.cut());
-    response
-}
-
 async fn whole(mut answered: Answered) -> Result<Response, Error> {
-    let mut chunks = Vec::new();
-    while let Some(chunk) = answered.reply.next().await {
-        // Everything was held until the end, so nothing can fail any more.
-        let chunk = chunk.map_err(|failure| Error::new(StatusCode::BAD_GATEWAY, failure.message))?;
-        chunks.push(chunk);
-    }
+    let chunks = streaming::whole(&mut answered.reply).await?;
     let mut response = Json(fold::completion(&chunks, || format!("call_{:016x}", fastrand::u64(..)))).into_response();
     trail::mark(response.headers_mut(), &answered);
     Ok(response)

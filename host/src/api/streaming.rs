@@ -1,4 +1,4 @@
-//! The body of a streamed answer, in any protocol.
+//! The body of an answer, in any protocol.
 //!
 //! Takes chunks, gives frames, one write each. An answer that breaks off is told
 //! in the protocol's own words, and then the body ends abnormally: the only end
@@ -14,11 +14,12 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use axum::body::Body;
+use axum::{body::Body, http::StatusCode};
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
+use futures_util::StreamExt as _;
 
-use crate::{chat::chunk::Chunk, failover::attempt::Reply, routing::Failure};
+use crate::{api::error::Error, chat::chunk::Chunk, failover::attempt::Reply, routing::Failure};
 
 /// Room for a frame: most are a few hundred bytes.
 const FRAME_BYTES: usize = 512;
@@ -50,6 +51,16 @@ pub(super) enum End {
 /// When `cut` is set the answer is broken off at its next chunk: the router stops.
 pub(super) fn body(reply: Reply, encoder: impl Encode + Unpin, cut: Arc<AtomicBool>) -> Body {
     Body::from_stream(Frames { reply, encoder, cut, frame: BytesMut::new(), state: State::Going })
+}
+
+/// Reads an answer that is wanted whole.
+pub(super) async fn whole(reply: &mut Reply) -> Result<Vec<Chunk>, Error> {
+    let mut chunks = Vec::new();
+    while let Some(chunk) = reply.next().await {
+        // Everything was held until the end, so nothing can fail any more.
+        chunks.push(chunk.map_err(|failure| Error::new(StatusCode::BAD_GATEWAY, failure.message))?);
+    }
+    Ok(chunks)
 }
 
 struct Frames<E> {

@@ -5,12 +5,13 @@
 //! with empty `choices`, and only to clients that asked for it, as OpenAI does.
 
 use axum::http::StatusCode;
-use bytes::{BufMut as _, BytesMut};
+use bytes::BytesMut;
 use serde_json::{Value, json};
 
 use crate::{
     api::{
-        error::openai_body,
+        error::bodies,
+        sse,
         streaming::{Encode, End},
     },
     chat::chunk::Chunk,
@@ -51,7 +52,7 @@ impl Encode for Events {
         self.finished |= finishes;
         if chunk.usage.is_none() {
             if !repeats {
-                event(&chunk.raw, frame);
+                sse::data(&chunk.raw, frame);
             }
             return;
         }
@@ -60,7 +61,7 @@ impl Encode for Events {
             && !chunk.choices.is_empty()
             && let Some(piece) = piece
         {
-            event(piece.to_string().as_bytes(), frame);
+            sse::data(piece.to_string().as_bytes(), frame);
         }
     }
 
@@ -70,29 +71,17 @@ impl Encode for Events {
 
     fn end(&mut self, frame: &mut BytesMut) -> Result<End, String> {
         if let Some(usage) = self.usage.take().filter(|_| self.with_usage) {
-            event(usage.to_string().as_bytes(), frame);
+            sse::data(usage.to_string().as_bytes(), frame);
             return Ok(End::More);
         }
-        event(b"[DONE]", frame);
+        sse::data(b"[DONE]", frame);
         Ok(End::Last)
     }
 
     fn error(&mut self, message: &str, frame: &mut BytesMut) {
-        let body = openai_body(StatusCode::BAD_GATEWAY, message, None);
-        event(body.to_string().as_bytes(), frame);
+        let body = bodies::openai(StatusCode::BAD_GATEWAY, message, None);
+        sse::data(body.to_string().as_bytes(), frame);
     }
-}
-
-fn event(data: &[u8], frame: &mut BytesMut) {
-    frame.put_slice(b"data: ");
-    // Data of several lines is told line by line.
-    for (place, line) in data.split(|byte| *byte == b'\n').enumerate() {
-        if place > 0 {
-            frame.put_slice(b"\ndata: ");
-        }
-        frame.put_slice(line);
-    }
-    frame.put_slice(b"\n\n");
 }
 
 #[cfg(test)]
