@@ -17,6 +17,9 @@ mod chat;
 // Vectors for texts.
 mod embed;
 
+// Request bodies that come compressed.
+mod encoding;
+
 // What goes upstream for what a client sends.
 mod upstream;
 
