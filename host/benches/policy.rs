@@ -16,7 +16,7 @@ use ollama_router::{
         cache::Cache,
         component,
         engine::Engine,
-        generation::{Blueprint, Generation, OnError, Settings, Source},
+        generation::{Blueprint, Generation, OnError, Part, Settings, Source},
         limits::Limits,
     },
     routing::{
@@ -47,7 +47,7 @@ fn decision(bencher: Bencher<'_, '_>, visible: u32) {
     let generation = runtime.block_on(Generation::build(blueprint(&engine(None), catalog(visible)), 1)).unwrap();
     assert_eq!(generation.visible.len(), visible as usize);
     let facts: Vec<Fact> = (0..FACTS).map(fact).collect();
-    bencher.bench_local(|| runtime.block_on(generation.decide(&query(), &facts)).unwrap());
+    bencher.bench_local(|| runtime.block_on(generation.decide(&query(), facts.clone())).unwrap());
 }
 
 /// The candidates for a request, which are part of each decision.
@@ -98,13 +98,15 @@ fn blueprint(engine: &Arc<Engine>, catalog: Catalog) -> Blueprint {
     let code = component::compile(engine, EMBEDDED).unwrap();
     Blueprint {
         embedded: code.clone(),
-        code,
-        source: Source::Embedded,
-        settings: Settings { free_mode: true, tool_use_only: false, filter: Vec::new(), own: Map::new() },
-        limits: Limits { time: Duration::from_millis(50), memory: 64 << 20 },
+        chain: vec![Part { code, source: Source::Embedded, settings: Map::new(), limits: Limits::default() }],
+        last_good: Vec::new(),
+        shadow: None,
+        settings: Settings { free_mode: true, tool_use_only: false, filter: Vec::new() },
         on_error: OnError::Fallback,
         unknown: Unknown::Gone,
         catalog: Arc::new(catalog),
+        records: Arc::default(),
+        trial: Arc::default(),
     }
 }
 

@@ -41,7 +41,7 @@ use tokio::sync::mpsc;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    api::{access::Access, admin::wire::ReloadCall, kept::Kept, metrics::served::Served, origin::Origins},
+    api::{access::Access, admin::wire::policy::ReloadCall, kept::Kept, metrics::served::Served, origin::Origins},
     chat,
     current::Current,
     failover::{self, Answered, Failover, ledger::now_ms},
@@ -140,7 +140,9 @@ pub fn router(api: Api) -> Router {
         .route("/router/failures", delete(admin::forget_all))
         .route("/router/failures/{*model}", delete(admin::forget))
         .route("/router/policy", get(admin::policy))
+        .route("/router/policy/history", get(admin::history))
         .route("/router/policy/reload", post(admin::reload))
+        .route("/router/policy/rollback", post(admin::rollback))
         .route_layer(middleware::from_fn_with_state(api.clone(), access::operators));
     Router::new()
         .route("/", get(|| async { "Ollama is running" }))

@@ -91,7 +91,7 @@ impl App {
         if first.visible.is_empty() && !first.catalog.models().is_empty() {
             tracing::warn!("the policy shows no model; see its settings and the filter file");
         }
-        let current = Arc::new(Current::new(first));
+        let current = Arc::new(Current::new(first, reload.past()));
         if let Some(refused) = refused {
             current.refuse(refused);
         }

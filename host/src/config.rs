@@ -13,12 +13,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use self::module::{Module, Shadow};
 use self::value::allow::{Allow, Rule};
 use self::value::quantity::{Hours, Minutes, Size, Span};
 use self::value::{BaseUrl, Host, Level, LogFormat, OnError, Secret, UnknownModel, scalar};
 
 pub mod check;
 pub mod load;
+pub mod module;
 pub mod value;
 
 /// Holds all settings; `Default` is what runs without a file.
@@ -106,6 +108,13 @@ pub struct Mode {
 pub struct Policy {
     /// The module's file; none means the embedded free-mode policy.
     pub module: Option<PathBuf>,
+    /// Several modules in its place, asked one after the other.
+    #[serde(deserialize_with = "module::list")]
+    pub chain: Vec<Module>,
+    /// A module that is asked along and never heeded.
+    pub shadow: Option<Shadow>,
+    /// A file to which every decision is written.
+    pub decision_log: Option<PathBuf>,
     /// The module's own settings, which it checks itself.
     #[serde(deserialize_with = "value::object")]
     pub settings: Map<String, Value>,
@@ -245,6 +254,9 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             module: None,
+            chain: Vec::new(),
+            shadow: None,
+            decision_log: None,
             settings: Map::new(),
             settings_file: None,
             sha256: None,

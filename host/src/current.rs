@@ -13,15 +13,63 @@ use crate::policy::{Refused, generation::Generation};
 /// The generation in force.
 pub struct Current {
     generation: ArcSwap<Generation>,
+    past: ArcSwap<Vec<Past>>,
     refused: ArcSwapOption<Refused>,
     number: watch::Sender<u64>,
 }
 
+/// Policies and settings that were in force, or are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Past {
+    /// The first generation that was made of them.
+    pub generation: u64,
+    /// Since when, in milliseconds since 1970.
+    pub since_ms: u64,
+    /// Names and versions of the policies.
+    pub policy: String,
+    /// SHA-256 of their files, in the same order.
+    pub digests: Vec<String>,
+    /// What became of them.
+    pub standing: Standing,
+    /// Why they were rolled back, if they were.
+    pub why: Option<String>,
+}
+
+/// What became of policies and settings that were in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// They still are.
+    InForce,
+    /// Others came.
+    Replaced,
+    /// They failed, or an operator went back to what was before.
+    RolledBack,
+}
+
+impl Past {
+    /// Describes a generation that is the first of its kind.
+    pub fn begun(generation: &Generation, now_ms: u64) -> Self {
+        Self {
+            generation: generation.number,
+            since_ms: now_ms,
+            policy: generation.chain.label().to_owned(),
+            digests: generation.chain.policies().iter().map(|policy| policy.digest.clone()).collect(),
+            standing: Standing::InForce,
+            why: None,
+        }
+    }
+}
+
 impl Current {
     /// Puts the first generation in force.
-    pub fn new(generation: Generation) -> Self {
+    pub fn new(generation: Generation, past: Vec<Past>) -> Self {
         let number = watch::Sender::new(generation.number);
-        Self { generation: ArcSwap::from_pointee(generation), refused: ArcSwapOption::empty(), number }
+        Self {
+            generation: ArcSwap::from_pointee(generation),
+            past: ArcSwap::from_pointee(past),
+            refused: ArcSwapOption::empty(),
+            number,
+        }
     }
 
     /// Returns the generation in force. It stays alive for as long as it is held.
@@ -30,11 +78,17 @@ impl Current {
     }
 
     /// Puts a generation in force. What was refused before is settled by it.
-    pub fn swap(&self, generation: Generation) {
+    pub fn swap(&self, generation: Generation, past: Vec<Past>) {
         let number = generation.number;
+        self.past.store(Arc::new(past));
         self.generation.store(Arc::new(generation));
         self.refused.store(None);
         self.number.send_replace(number);
+    }
+
+    /// Returns what was in force, the newest last.
+    pub fn past(&self) -> Arc<Vec<Past>> {
+        self.past.load_full()
     }
 
     /// Notes that a change was refused, and that the old stays.

@@ -295,7 +295,7 @@ impl Failover {
     /// Asks the policy. Tells too whether it failed and the fallback decided.
     async fn plan(&self, query: &Query, name: &str, generation: &Generation) -> Result<(Plan, bool), Error> {
         let facts = self.ledger.facts(&generation.catalog, &query.needs, query.now_ms);
-        match generation.decide(query, &facts).await {
+        match generation.decide(query, facts).await {
             Ok(Decision::Plan(plan)) => Ok((plan, false)),
             Ok(Decision::Fallback(plan)) => Ok((plan, true)),
             Ok(Decision::Deny { status, code, message }) => Err(Error::Denied { status, code, message }),

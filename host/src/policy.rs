@@ -6,18 +6,26 @@
 //! `routing::plan::Plan::parse`. The contract is `wit/policy.wit`.
 //!
 //! In reading order: [`component`] (file to code), [`instance`] (a running
-//! guest), [`executor`] (warm guests of one policy), [`generation`] (what is in
-//! force, and the decision itself).
+//! guest), [`executor`] (warm guests of one policy), [`in_force`] (one policy that
+//! is asked), [`chain`] (several, one after the other), [`generation`] (what is in
+//! force, and the decision itself), [`trial`] and [`records`] (how it is watched).
 
 pub mod bindings;
+mod breaker;
 pub mod cache;
+pub mod chain;
 pub mod component;
 mod convert;
 pub mod engine;
 pub mod executor;
 pub mod generation;
+pub mod in_force;
 mod instance;
+mod latency;
 pub mod limits;
+pub mod records;
+pub mod shadow;
+pub mod trial;
 mod view;
 
 use std::fmt;
@@ -33,6 +41,18 @@ pub struct Refused {
     pub phase: Phase,
     /// What was wrong, and what to do.
     pub reason: String,
+}
+
+impl Refused {
+    /// Says which policy of several it was, counted from 0.
+    fn of_stage(self, place: usize) -> Self {
+        Self { reason: format!("policy.chain[{place}]: {}", self.reason), ..self }
+    }
+
+    /// Says that it was the one that is asked along.
+    pub(crate) fn of_shadow(self) -> Self {
+        Self { reason: format!("policy.shadow: {}", self.reason), ..self }
+    }
 }
 
 /// The steps from a file to a policy in force, in their order.
@@ -102,6 +122,12 @@ pub enum Fault {
     /// It answered with an error of its own.
     #[error("the policy failed: {0}")]
     Failed(String),
+    /// It failed so often that it is not asked for a while.
+    #[error("the policy failed too often and is not asked for {wait_ms} ms more")]
+    Tripped {
+        /// How long it is still left alone, in milliseconds.
+        wait_ms: u128,
+    },
     /// It stopped in the middle: a trap, a limit, a panic.
     #[error("the policy trapped: {0}")]
     Trapped(String),

@@ -5,6 +5,8 @@
 //! force, and only then swapped in; any failure leaves the old one and says why.
 //! Requests never wait for it.
 
+mod history;
+mod modules;
 mod watch;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -13,22 +15,19 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    api::admin::wire::{Refusal, ReloadCall, ReloadReport},
-    catalog::{Catalog, names::Unknown},
-    config::{
-        Config, load,
-        value::{OnError, UnknownModel},
-    },
-    current::Current,
+    api::admin::wire::policy::{DryRun, Order, Refusal, ReloadCall, ReloadReport},
+    catalog::Catalog,
+    config::{Config, load, value::OnError},
+    current::{Current, Past},
     failover::ledger::{Ledger, now_ms},
     policy::{
-        EMBEDDED, Phase, Refused,
-        component::{self, Code},
+        Phase, Refused,
         engine::Engine,
-        generation::{self, Blueprint, Generation, Settings, Source},
-        limits::Limits,
+        generation::{Blueprint, Generation, Part, Source},
+        records::Records,
+        trial::Trial,
     },
-    reload::watch::Watch,
+    reload::{history::History, modules::Modules, watch::Watch},
 };
 
 /// The clock is looked at again after this.
@@ -39,11 +38,9 @@ const QUEUE: usize = 16;
 
 /// Makes the generations of a router.
 pub struct Reload {
-    engine: Arc<Engine>,
-    embedded: Code,
+    modules: Modules,
     sources: load::Sources,
-    /// The operator's module as it was compiled last, by its digest.
-    compiled: Option<Code>,
+    history: History,
     /// What the last generation was made of.
     last: Option<Blueprint>,
     next: u64,
@@ -60,56 +57,39 @@ pub struct Inbox {
 impl Reload {
     /// Compiles the embedded policy, or takes it from the cache.
     pub fn new(engine: Arc<Engine>, sources: load::Sources) -> Result<Self, Refused> {
-        let embedded = component::compile(&engine, EMBEDDED)?;
-        Ok(Self { engine, embedded, sources, compiled: None, last: None, next: 1 })
+        let modules = Modules::new(engine)?;
+        Ok(Self { modules, sources, history: History::default(), last: None, next: 1 })
+    }
+
+    /// Returns what was in force, the newest last.
+    pub fn past(&self) -> Vec<Past> {
+        self.history.past()
     }
 
     /// Makes a generation of a configuration and a catalogue.
     pub async fn make(&mut self, loaded: &load::Loaded, catalog: Arc<Catalog>) -> Result<Generation, Refused> {
-        let blueprint = self.blueprint(loaded, catalog).await?;
+        let blueprint = self.modules.blueprint(loaded, catalog, Arc::default()).await?;
         self.build(blueprint).await
     }
 
-    async fn build(&mut self, blueprint: Blueprint) -> Result<Generation, Refused> {
+    /// Makes a generation, and notes its recipe if it is another than the last.
+    async fn build(&mut self, mut blueprint: Blueprint) -> Result<Generation, Refused> {
+        let is_new = self.last.as_ref().is_none_or(|last| !last.is_same_recipe(&blueprint));
+        if let Some(last) = self.last.as_ref().filter(|_| !is_new) {
+            blueprint.trial = Arc::clone(&last.trial);
+        }
+        if self.last.is_none() {
+            // Without anything to go back to there is nothing to decide by a trial.
+            blueprint.trial = Arc::new(Trial::passed());
+        }
+        blueprint.last_good = self.history.last_good(&blueprint);
         let generation = Generation::build(blueprint.clone(), self.next).await?;
         self.next += 1;
+        if is_new {
+            self.history.begin(&blueprint, Past::begun(&generation, now_ms()));
+        }
         self.last = Some(blueprint);
         Ok(generation)
-    }
-
-    /// Reads all that a generation is made of; compiles the module if it is new.
-    ///
-    /// Takes as long as compiling does; runs on the policies' threads.
-    async fn blueprint(&mut self, loaded: &load::Loaded, catalog: Arc<Catalog>) -> Result<Blueprint, Refused> {
-        let config = &loaded.config;
-        let filter = load::load_filter(&loaded.folder)
-            .map_err(|error| Refused { phase: Phase::Read, reason: error.to_string() })?;
-        let (code, source) = match &config.policy.module {
-            None => (self.embedded.clone(), Source::Embedded),
-            Some(path) => (self.module(path.clone(), config.policy.sha256.clone()).await?, Source::File(path.clone())),
-        };
-        Ok(Blueprint {
-            code,
-            source,
-            embedded: self.embedded.clone(),
-            settings: Settings {
-                free_mode: config.mode.free_mode,
-                tool_use_only: config.mode.tool_use_only,
-                filter,
-                own: config.policy.settings.clone(),
-            },
-            limits: Limits { time: config.policy.limits.time.duration(), memory: config.policy.limits.memory.bytes() },
-            on_error: match config.policy.on_error {
-                OnError::Fallback => generation::OnError::Fallback,
-                OnError::Deny => generation::OnError::Deny,
-            },
-            unknown: match config.mode.unknown_model {
-                UnknownModel::Gone => Unknown::Gone,
-                UnknownModel::Auto => Unknown::Auto,
-                UnknownModel::Reject => Unknown::Reject,
-            },
-            catalog,
-        })
     }
 
     /// Makes the first generation: the operator's policy, or if that is refused,
@@ -122,7 +102,7 @@ impl Reload {
     ) -> Result<(Generation, Option<Refused>), Refused> {
         let refused = match self.make(loaded, Arc::clone(&catalog)).await {
             Ok(generation) => return Ok((generation, None)),
-            Err(refused) if loaded.config.policy.module.is_none() => return Err(refused),
+            Err(refused) if is_embedded_alone(&loaded.config) => return Err(refused),
             Err(refused) => refused,
         };
         let deny = loaded.config.policy.on_error == OnError::Deny;
@@ -155,16 +135,21 @@ impl Reload {
         let mut catalog = Arc::clone(&current.generation().catalog);
         let mut hangup = Hangup::new();
         // What changed between the first reading and the watch was not seen.
-        self.reload(&current, &mut loaded, &catalog).await;
+        self.reload(&current, &mut loaded, &catalog, false).await;
         if let Some(watch) = &mut watch {
             watch.add(&files(&loaded));
         }
         loop {
+            let trial = Arc::clone(&current.generation().trial);
             let call = tokio::select! {
                 () = stop.cancelled() => return,
                 Some(call) = inbox.calls.recv() => Some(call),
                 Some(()) = changes.recv() => None,
                 () = hangup.come() => None,
+                why = trial.failed() => {
+                    self.roll_back(&current, None, why, &catalog).await;
+                    continue;
+                }
                 Some(fresh) = inbox.catalogs.recv() => {
                     ledger.keep_only(&fresh);
                     catalog = fresh;
@@ -175,25 +160,43 @@ impl Reload {
                     None
                 }
             };
-            let mut report = self.reload(&current, &mut loaded, &catalog).await;
+            let order = call.as_ref().map(|call| call.order);
+            let mut report = match order {
+                Some(Order::DryRun) => self.dry_run(&current, &loaded, &catalog).await,
+                Some(Order::RollBack(generation)) => {
+                    self.roll_back(&current, generation, "an operator asked for it".to_owned(), &catalog).await
+                }
+                Some(Order::Reload) | None => self.reload(&current, &mut loaded, &catalog, order.is_some()).await,
+            };
             // A folder that has come since may have been written to before it was
             // watched, so everything is read once more.
-            if let Some(watch) = &mut watch
+            if matches!(order, Some(Order::Reload) | None)
+                && let Some(watch) = &mut watch
                 && watch.add(&files(&loaded))
             {
-                let again = self.reload(&current, &mut loaded, &catalog).await;
+                let again = self.reload(&current, &mut loaded, &catalog, false).await;
                 report = ReloadReport { changed: report.changed || again.changed, ..again };
             }
             if let Some(call) = call {
                 // Who called may have gone.
-                drop(call.send(report));
+                drop(call.answer.send(report));
             }
         }
     }
 
-    /// Reads everything again, and puts it in force if it is sound and new.
-    async fn reload(&mut self, current: &Current, loaded: &mut load::Loaded, catalog: &Arc<Catalog>) -> ReloadReport {
+    /// Reads everything again, and puts it in force if it is sound and new; if
+    /// somebody called for it, even what was rolled back from.
+    async fn reload(
+        &mut self,
+        current: &Current,
+        loaded: &mut load::Loaded,
+        catalog: &Arc<Catalog>,
+        called: bool,
+    ) -> ReloadReport {
         let before = current.generation();
+        if called {
+            self.history.release();
+        }
         let (changed, refused) = match self.renew(&before, loaded, catalog).await {
             Ok(None) => {
                 current.settle();
@@ -202,15 +205,14 @@ impl Reload {
             Ok(Some(made)) => {
                 tracing::info!(
                     generation = made.number,
-                    policy.name = %made.policy.name,
-                    policy.version = %made.policy.version,
+                    policy = made.chain.label(),
                     visible = made.visible.len(),
                     "a new generation is in force"
                 );
                 if made.visible.is_empty() && !made.catalog.models().is_empty() {
                     tracing::warn!("the policy shows no model; see its settings and the filter file");
                 }
-                current.swap(made);
+                current.swap(made, self.history.past());
                 (true, None)
             }
             Err(refused) => {
@@ -221,14 +223,88 @@ impl Reload {
                 (false, Some(refusal))
             }
         };
-        let now = current.generation();
-        ReloadReport {
-            changed,
-            generation: now.number,
-            policy: now.policy.name.clone(),
-            version: now.policy.version.clone(),
-            refused,
+        ReloadReport { changed, refused, ..ReloadReport::now(&current.generation()) }
+    }
+
+    /// Puts an earlier recipe in force again, over the models of now: that of a
+    /// generation, or else the last good one. What the files say is held back until
+    /// they change, or somebody calls for a reload.
+    async fn roll_back(
+        &mut self,
+        current: &Current,
+        generation: Option<u64>,
+        why: String,
+        catalog: &Arc<Catalog>,
+    ) -> ReloadReport {
+        let before = current.generation();
+        let refuse = |reason: String| {
+            let refusal = Refusal { phase: "rollback".to_owned(), reason };
+            ReloadReport { refused: Some(refusal), ..ReloadReport::now(&before) }
+        };
+        let Some(earlier) = self.history.earlier(generation) else {
+            let reason = match generation {
+                Some(number) => {
+                    format!("generation {number} is in force, or not among those that are kept: see `policy history`")
+                }
+                None => "no other policy or settings were in force before, since the router started".to_owned(),
+            };
+            tracing::warn!(generation = before.number, %why, "cannot roll back: {reason}");
+            return refuse(reason);
+        };
+        let (records, trial) = (self.records(catalog), Arc::new(Trial::passed()));
+        let blueprint = Blueprint { catalog: Arc::clone(catalog), records, trial, ..earlier };
+        self.history.give_up(why.clone());
+        match self.build(blueprint).await {
+            Ok(made) => {
+                tracing::warn!(
+                    from = before.number,
+                    generation = made.number,
+                    policy = made.chain.label(),
+                    "rolled back: {why}"
+                );
+                current.swap(made, self.history.past());
+                ReloadReport { changed: true, ..ReloadReport::now(&current.generation()) }
+            }
+            Err(refused) => {
+                self.history.keep_on();
+                tracing::error!(%refused, "cannot roll back");
+                refuse(refused.to_string())
+            }
         }
+    }
+
+    /// Makes what the files say without putting it in force, and tells how it would
+    /// have decided on the last decisions.
+    async fn dry_run(&mut self, current: &Current, loaded: &load::Loaded, catalog: &Arc<Catalog>) -> ReloadReport {
+        let before = current.generation();
+        match self.try_out(loaded, catalog).await {
+            Ok(made) => {
+                let dry_run = DryRun::of(&before, &made).await;
+                ReloadReport { dry_run: Some(dry_run), ..ReloadReport::now(&before) }
+            }
+            Err(refused) => {
+                let dry_run = Some(DryRun::default());
+                ReloadReport { refused: Some(Refusal::of(&refused)), dry_run, ..ReloadReport::now(&before) }
+            }
+        }
+    }
+
+    async fn try_out(&mut self, loaded: &load::Loaded, catalog: &Arc<Catalog>) -> Result<Generation, Refused> {
+        let mut fresh = self.read()?;
+        fresh.move_state(loaded.state.clone());
+        let blueprint = self.modules.blueprint(&fresh, Arc::clone(catalog), Arc::default()).await?;
+        Generation::build(blueprint, self.next).await
+    }
+
+    /// Returns where decisions over these models are kept: with those of the last
+    /// generation, if the models are the same.
+    fn records(&self, catalog: &Arc<Catalog>) -> Arc<Records> {
+        let same = self.last.as_ref().filter(|last| Arc::ptr_eq(&last.catalog, catalog));
+        same.map(|last| Arc::clone(&last.records)).unwrap_or_default()
+    }
+
+    fn read(&self) -> Result<load::Loaded, Refused> {
+        load::load(&self.sources).map_err(|error| Refused { phase: Phase::Read, reason: error.to_string() })
     }
 
     /// Keeps what is in force up to date although a change was refused: a bad
@@ -244,21 +320,29 @@ impl Reload {
         let deny = loaded.config.policy.on_error == OnError::Deny;
         let lifted = before.vacant.is_some() && !deny;
         let Some(last) = self.last.clone().filter(|_| lifted || !Arc::ptr_eq(&before.catalog, catalog)) else { return };
-        let blueprint = Blueprint { catalog: Arc::clone(catalog), ..last };
+        let blueprint = Blueprint { catalog: Arc::clone(catalog), records: self.records(catalog), ..last };
         let (made, vacant) = match self.build(blueprint.clone()).await {
             Ok(made) => (Ok(made), before.vacant.clone().filter(|_| deny)),
             Err(refused) => {
-                let settings = Settings { own: serde_json::Map::new(), ..blueprint.settings.clone() };
-                let code = blueprint.embedded.clone();
-                let stand_in = Blueprint { code, source: Source::Embedded, settings, ..blueprint };
+                let part = Part {
+                    code: blueprint.embedded.clone(),
+                    source: Source::Embedded,
+                    settings: serde_json::Map::new(),
+                    limits: blueprint.chain.first().map(|part| part.limits).unwrap_or_default(),
+                };
+                let stand_in = Blueprint { chain: vec![part], shadow: None, ..blueprint };
                 (self.build(stand_in).await, deny.then_some(refused))
             }
         };
         match made {
             Ok(mut made) => {
                 made.vacant = vacant;
-                tracing::info!(generation = made.number, policy.name = %made.policy.name, "the models are fresh all the same");
-                current.swap(made);
+                tracing::info!(
+                    generation = made.number,
+                    policy = made.chain.label(),
+                    "the models are fresh all the same"
+                );
+                current.swap(made, self.history.past());
             }
             Err(refused) => tracing::error!(%refused, "the embedded policy cannot be used with the new models"),
         }
@@ -271,31 +355,20 @@ impl Reload {
         loaded: &mut load::Loaded,
         catalog: &Arc<Catalog>,
     ) -> Result<Option<Generation>, Refused> {
-        let fresh =
-            load::load(&self.sources).map_err(|error| Refused { phase: Phase::Read, reason: error.to_string() })?;
+        let fresh = self.read()?;
         tell_of_restart(&loaded.config, &fresh.config);
         *loaded = fresh;
-        let blueprint = self.blueprint(loaded, Arc::clone(catalog)).await?;
-        if same(before, &blueprint) {
+        let records = self.records(catalog);
+        let mut blueprint = self.modules.blueprint(loaded, Arc::clone(catalog), Arc::clone(&records)).await?;
+        match self.history.instead_of(&blueprint) {
+            Some(instead) => blueprint = instead,
+            None => self.history.release(),
+        }
+        let is_same = self.last.as_ref().is_some_and(|last| last.is_same_recipe(&blueprint));
+        if is_same && before.vacant.is_none() && Arc::ptr_eq(&before.catalog, catalog) {
             return Ok(None);
         }
         self.build(blueprint).await.map(Some)
-    }
-
-    /// Reads and compiles the operator's module, unless it is the same as before.
-    async fn module(&mut self, path: PathBuf, pin: Option<String>) -> Result<Code, Refused> {
-        let engine = Arc::clone(&self.engine);
-        let known = self.compiled.take();
-        let compiled = self.engine.blocking(move || {
-            let bytes = component::read(&path, pin.as_deref())?;
-            match known.filter(|code| code.digest() == component::digest(&bytes)) {
-                Some(code) => Ok(code),
-                None => component::compile(&engine, &bytes),
-            }
-        });
-        let code = compiled.await?;
-        self.compiled = Some(code.clone());
-        Ok(code)
     }
 }
 
@@ -344,21 +417,22 @@ pub fn calls() -> (mpsc::Sender<ReloadCall>, mpsc::Receiver<ReloadCall>) {
     mpsc::channel(QUEUE)
 }
 
-/// Whether a generation would decide as the one in force does.
-fn same(old: &Generation, new: &Blueprint) -> bool {
-    old.vacant.is_none()
-        && old.policy.digest == new.code.digest()
-        && old.policy.source == new.source
-        && old.settings == new.settings
-        && (old.unknown, old.limits, old.on_error) == (new.unknown, new.limits, new.on_error)
-        && Arc::ptr_eq(&old.catalog, &new.catalog)
+/// Tells whether nothing is in force but the policy in the program, so that there
+/// is none that could stand in for it.
+fn is_embedded_alone(config: &Config) -> bool {
+    config.policy.module.is_none() && config.policy.chain.iter().all(|module| module.file.is_none())
 }
 
 /// The files from which a generation is made.
 fn files(loaded: &load::Loaded) -> Vec<PathBuf> {
     let mut files = vec![loaded.file.clone(), loaded.folder.join("models-filter").join("filter")];
-    files.extend(loaded.config.policy.module.clone());
-    files.extend(loaded.config.policy.settings_file.clone());
+    let policy = &loaded.config.policy;
+    files.extend(policy.module.clone());
+    files.extend(policy.settings_file.clone());
+    for module in policy.chain.iter().chain(policy.shadow.iter().map(|shadow| &shadow.module)) {
+        files.extend(module.file.clone());
+        files.extend(module.settings_file.clone());
+    }
     // A link is watched on both ends, and so is one to a folder above.
     let above = files.iter().flat_map(|file| file.ancestors().skip(1)).filter(|folder| folder.is_symlink());
     let above: Vec<PathBuf> = above.map(PathBuf::from).collect();

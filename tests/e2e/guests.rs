@@ -155,8 +155,7 @@ pub async fn refused_as_a_change(files: &[Bad]) {
         let (status, mut report) = host.reload().await;
         bad.check(&report["refused"]);
         report["refused"].take();
-        let kept =
-            json!({"changed": false, "generation": 1, "policy": "reversed", "version": "1.0.0", "refused": null});
+        let kept = json!({"changed": false, "generation": 1, "policy": "reversed", "version": "1.0.0", "chain": SOUND, "refused": null});
         assert_eq!((status, report), (422, kept), "{}", bad.name);
         let reply = host.ask(FORMS[0], "auto").await;
         assert_eq!(Told::by(&reply), Told::hello(BY_GUEST, 1, None), "{}", bad.name);

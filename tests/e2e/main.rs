@@ -109,3 +109,9 @@ mod reload;
 
 // Many answers at once while policies are swapped.
 mod swap;
+
+// Changes that fail, and the way back.
+mod rollback;
+
+// Several policies, and one that is asked along.
+mod policy_chain;

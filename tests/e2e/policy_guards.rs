@@ -264,8 +264,9 @@ async fn a_wrong_answer_counts_as_a_fault_and_the_embedded_policy_decides() {
             let reply = host.post(form.path, &marked(form)).await;
             assert_eq!(Told::by(&reply), Told::hello(BY_EMBEDDED, 1, None), "{name}: {form:?}");
             assert_eq!(host.faults().await, number, "{name}: {form:?}");
+            // One that fails each time is left alone after some.
+            host.decided_by_guest().await;
         }
-        host.decided_by_guest().await;
     }
 }
 

@@ -107,7 +107,7 @@ async fn half_a_policy_is_refused_and_the_whole_one_taken() {
     host.refuses_in("parse").await;
     assert_eq!(host.as_before().await, BY_EMBEDDED);
     assert_eq!(host.after(|host| host.write("policies/one.wasm", &guest)).await, BY_GUEST);
-    assert_eq!(host.policy().await["state"], "active");
+    assert_eq!(host.policy().await["state"], "on probation");
 }
 
 #[cfg(unix)]

@@ -84,7 +84,7 @@ async fn round(
             asked.spawn(async move { (form, host.ask(form, "auto").await) });
         }
         let before = host.current().generation();
-        let (file, next) = match &*before.policy.name {
+        let (file, next) = match &*before.chain.policies()[0].name {
             "free-mode" => (guest, Policy::GUEST),
             _ => (policy::EMBEDDED, Policy::EMBEDDED),
         };

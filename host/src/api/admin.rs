@@ -7,17 +7,22 @@ pub mod wire;
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
+use bytes::Bytes;
+use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::oneshot;
 
 use crate::{
     api::{
         Api,
-        admin::wire::{Account, CatalogStatus, Forgotten, ModelRow, PolicyRow, Status},
+        admin::wire::{
+            Account, CatalogStatus, Forgotten, ModelRow, Status,
+            policy::{Order, PastRow, PolicyRow, ReloadCall},
+        },
         error::{Error, Protocol},
     },
     catalog::ModelId,
@@ -37,6 +42,7 @@ pub(super) async fn health(State(api): State<Api>) -> Response {
 pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
     let generation = api.generation();
     let now = now_ms();
+    let policies = PolicyRow::all(&generation, &api.0.current);
     Json(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         upstream: api.0.upstream.clone(),
@@ -50,7 +56,9 @@ pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
             visible: generation.visible.len(),
         },
         account: Account::of(api.failover(), now),
-        policy: PolicyRow::of(&generation, api.0.current.refused().as_deref()),
+        // A chain is never empty.
+        policy: policies.first().cloned().unwrap_or_default(),
+        policies,
         models: rows(&api),
     })
 }
@@ -90,20 +98,60 @@ fn forgotten(api: &Api, model: Option<&ModelId>) -> Forgotten {
     Forgotten { models: models.iter().map(ToString::to_string).collect() }
 }
 
-/// `GET /router/policy`.
+/// `GET /router/policy`: the policies in the order in which they are asked, the
+/// shadow last.
 pub(super) async fn policy(State(api): State<Api>) -> Json<Vec<PolicyRow>> {
-    Json(vec![PolicyRow::of(&api.generation(), api.0.current.refused().as_deref())])
+    Json(PolicyRow::all(&api.generation(), &api.0.current))
+}
+
+/// `GET /router/policy/history`: what was in force, the newest last.
+pub(super) async fn history(State(api): State<Api>) -> Json<Vec<PastRow>> {
+    Json(api.0.current.past().iter().map(PastRow::of).collect())
+}
+
+/// What may be asked of a reload.
+#[derive(Default, Deserialize)]
+pub(super) struct HowToReload {
+    /// Whether to tell only what would change.
+    #[serde(default)]
+    dry_run: bool,
 }
 
 /// `POST /router/policy/reload`: 200 if what is in force is what is on disk,
-/// 422 if that was refused.
-pub(super) async fn reload(State(api): State<Api>) -> Response {
-    let (answer, reloaded) = oneshot::channel();
+/// or would be after a dry run; 422 if that was refused.
+pub(super) async fn reload(State(api): State<Api>, Query(how): Query<HowToReload>) -> Response {
+    carry_out(&api, if how.dry_run { Order::DryRun } else { Order::Reload }).await
+}
+
+/// What may be asked of a rollback.
+#[derive(Default, Deserialize)]
+struct HowToRollBack {
+    /// Which generation to go back to; the last good one if none.
+    #[serde(default)]
+    generation: Option<u64>,
+}
+
+/// `POST /router/policy/rollback`: 200 if an earlier policy is in force again, 422 if
+/// there is none to go back to.
+pub(super) async fn rollback(State(api): State<Api>, body: Bytes) -> Response {
+    let how = match body.as_ref() {
+        [] => HowToRollBack::default(),
+        body => match serde_json::from_slice(body) {
+            Ok(how) => how,
+            Err(error) => return Error::bad_request(error.to_string()).respond(Protocol::Ollama),
+        },
+    };
+    carry_out(&api, Order::RollBack(how.generation)).await
+}
+
+/// Hands an order to the task that makes generations, and waits for its report.
+async fn carry_out(api: &Api, order: Order) -> Response {
+    let (answer, done) = oneshot::channel();
     let gone = || Error::new(StatusCode::SERVICE_UNAVAILABLE, "the router is shutting down").respond(Protocol::Ollama);
-    if api.0.reloads.send(answer).await.is_err() {
+    if api.0.reloads.send(ReloadCall { order, answer }).await.is_err() {
         return gone();
     }
-    match reloaded.await {
+    match done.await {
         Ok(report) => {
             let status = if report.refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
             (status, Json(report)).into_response()

@@ -170,13 +170,15 @@ fn of_the_account(registry: &mut Registry, failover: &Failover) {
 }
 
 fn of_the_policy(registry: &mut Registry, generation: &Generation) {
-    let (calls, faults) = generation.policy.counts();
-    let labels = PolicyLabels { policy: generation.policy.name.clone(), version: generation.policy.version.clone() };
     let decisions = Family::<PolicyLabels, Counter>::default();
-    decisions.get_or_create(&labels).inc_by(calls);
-    registry.register("policy_decisions", "Decisions asked of the policy since it is in force", decisions);
     let failed = Family::<PolicyLabels, Counter>::default();
-    failed.get_or_create(&labels).inc_by(faults);
+    for policy in generation.chain.policies() {
+        let (calls, faults) = policy.counts();
+        let labels = PolicyLabels { policy: policy.name.clone(), version: policy.version.clone() };
+        decisions.get_or_create(&labels).inc_by(calls);
+        failed.get_or_create(&labels).inc_by(faults);
+    }
+    registry.register("policy_decisions", "Decisions asked of the policy since it is in force", decisions);
     registry.register("policy_faults", "Decisions that the policy did not give", failed);
     let number = i64::try_from(generation.number).unwrap_or(i64::MAX);
     registry.register("generation", "The generation in force", ConstGauge::new(number));

@@ -60,11 +60,10 @@ pub(super) fn header(tried: &[Try]) -> Option<HeaderValue> {
     (!text.is_empty()).then(|| HeaderValue::from_str(&text).ok())?
 }
 
-/// Returns the policy and its generation, such as `free-mode/0.1.0; generation=3`,
+/// Returns the policies and their generation, such as `free-mode/0.1.0; generation=3`,
 /// and `; fallback` if it failed and the fallback decided.
 pub(super) fn policy(generation: &Generation, fallback: bool) -> Option<HeaderValue> {
-    let policy = &generation.policy;
     let fallback = if fallback { "; fallback" } else { "" };
-    let text = format!("{}/{}; generation={}{fallback}", policy.name, policy.version, generation.number);
+    let text = format!("{}; generation={}{fallback}", generation.chain.label(), generation.number);
     HeaderValue::from_str(&text).ok()
 }

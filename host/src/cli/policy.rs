@@ -1,4 +1,8 @@
-//! `policy`: look at what chooses models, reload it, wrap a module.
+//! `policy`: look at what chooses models, change it, wrap a module.
+//!
+//! What changes it, and what was in force before, is in [`change`].
+
+mod change;
 
 use std::{
     fs,
@@ -12,32 +16,27 @@ use clap::{Args, Subcommand};
 use comfy_table::{Table, presets::NOTHING};
 
 use crate::{
-    api::admin::wire::{PolicyRow, ReloadReport},
+    api::admin::wire::policy::{ComparedRow, PolicyRow},
     cli::{Common, Failed, block_on, remote::Remote},
     policy::component,
 };
 
 #[derive(Subcommand)]
 pub(super) enum Policy {
-    /// Show the policy in force
+    /// Show the policies in force: how they stand, how often they were asked and failed
     List(List),
     /// Read the policy, its settings and the filter again, and put them in force if they are sound
-    Reload(Reload),
+    Reload(change::Reload),
+    /// Put an earlier policy with its settings in force again
+    Rollback(change::Rollback),
+    /// Show which policies and settings were in force, and why they went
+    History(change::History),
     /// Make a component of a core module that Cargo built for wasm32-unknown-unknown
     Wrap(Wrap),
 }
 
 #[derive(Args)]
 pub(super) struct List {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    address: Address,
-}
-
-#[derive(Args)]
-pub(super) struct Reload {
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -71,6 +70,8 @@ impl Policy {
         match self {
             Self::List(list) => list.run(common),
             Self::Reload(reload) => reload.run(common),
+            Self::Rollback(rollback) => rollback.run(common),
+            Self::History(history) => history.run(common),
             Self::Wrap(wrap) => wrap.run(),
         }
     }
@@ -95,6 +96,7 @@ impl List {
             "GENERATION",
             "CALLS",
             "FAILED",
+            "P99",
             "SOURCE",
         ]);
         for policy in &policies {
@@ -106,36 +108,25 @@ impl List {
                 &policy.generation.to_string(),
                 &policy.calls.to_string(),
                 &policy.faults.to_string(),
+                &policy.p99_us.map_or_else(|| "-".to_owned(), |us| format!("{us} \u{b5}s")),
                 policy.source.as_str(),
             ]);
         }
         let mut out = anstream::stdout();
         writeln!(out, "{table}")?;
-        for refused in policies.iter().filter_map(|policy| policy.refused.as_ref()) {
+        for compared in policies.iter().filter_map(|policy| policy.compared) {
+            let ComparedRow { sample_percent, same, other_order, other_first, failed } = compared;
+            writeln!(
+                out,
+                "\nthe shadow is asked on {sample_percent} % of the requests: {same} decisions are the same, \
+                 {other_order} differ in their order alone, {other_first} in the first choice, {failed} failed"
+            )?;
+        }
+        // All of a chain have the same.
+        if let Some(refused) = policies.iter().find_map(|policy| policy.refused.as_ref()) {
             writeln!(out, "\nrefused at {}: {}", refused.phase, refused.reason)?;
         }
         Ok(ExitCode::SUCCESS)
-    }
-}
-
-impl Reload {
-    /// Ends with 0 if what is in force is what is on disk, with 1 if not.
-    fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
-        let remote = self.address.remote(common)?;
-        let Some(report) = block_on(remote.post::<ReloadReport>("/router/policy/reload"))? else {
-            return not_running(&remote);
-        };
-        let ReloadReport { changed, generation, policy, version, refused } = &report;
-        if self.json {
-            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
-        } else if let Some(refused) = refused {
-            writeln!(anstream::stderr(), "refused at {}: {}", refused.phase, refused.reason)?;
-            writeln!(anstream::stderr(), "{policy} {version} stays in force, generation {generation}")?;
-        } else {
-            let what = if *changed { "is in force now" } else { "is in force already, nothing has changed" };
-            writeln!(anstream::stdout(), "{policy} {version} {what}, generation {generation}")?;
-        }
-        Ok(if refused.is_some() { ExitCode::from(1) } else { ExitCode::SUCCESS })
     }
 }
 

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use reqwest::{Method, StatusCode, Url};
+use reqwest::{Method, StatusCode, Url, header::CONTENT_TYPE};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::{
     cli::Failed,
@@ -50,12 +51,17 @@ impl Remote {
 
     /// Asks for something; `None` if nothing listens there.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failed> {
-        self.call(Method::GET, path, TIMEOUT).await
+        self.call(Method::GET, path, None, TIMEOUT).await
     }
 
     /// Sends a call; `None` if nothing listens there.
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failed> {
-        self.call(Method::POST, path, RELOAD_TIMEOUT).await
+        self.call(Method::POST, path, None, RELOAD_TIMEOUT).await
+    }
+
+    /// Sends a call with a body; `None` if nothing listens there.
+    pub(super) async fn send<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<Option<T>, Failed> {
+        self.call(Method::POST, path, Some(body), RELOAD_TIMEOUT).await
     }
 
     /// Has something below `path` forgotten, or all of it; `None` if nothing
@@ -68,17 +74,21 @@ impl Remote {
             segments.push(name);
         }
         let path = url.path().to_owned();
-        self.call(Method::DELETE, &path, TIMEOUT).await
+        self.call(Method::DELETE, &path, None, TIMEOUT).await
     }
 
     async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
+        body: Option<&Value>,
         timeout: Duration,
     ) -> Result<Option<T>, Failed> {
         let url = format!("{}{path}", self.base);
         let mut request = self.http.request(method, &url).timeout(timeout);
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+        }
         if let Some(key) = &self.admin_key {
             request = request.bearer_auth(key);
         }
@@ -94,8 +104,8 @@ impl Remote {
                 .with_context(|| format!("{} answers, but it is no ollama-router of this version", self.base))?;
             return Ok(Some(answer));
         }
-        let told: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-        match told.get("error").and_then(serde_json::Value::as_str) {
+        let told: Value = serde_json::from_slice(&body).unwrap_or_default();
+        match told.get("error").and_then(Value::as_str) {
             Some(told) => Err(anyhow!("{} answers: {told}", self.base).into()),
             None => Err(anyhow!("{} answers with {status}; is that an ollama-router?", self.base).into()),
         }

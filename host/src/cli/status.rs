@@ -11,7 +11,7 @@ use comfy_table::{Cell, Color, Table, presets::NOTHING};
 use jiff::Timestamp;
 
 use crate::{
-    api::admin::wire::{Account, Forgotten, ModelRow, ModelState, Status as State},
+    api::admin::wire::{Account, Forgotten, ModelRow, ModelState, Status as State, policy::PolicyRow},
     cli::{Common, Failed, block_on, remote::Remote},
     failover::ledger::now_ms,
 };
@@ -97,13 +97,14 @@ fn print(remote: &Remote, state: &State) -> io::Result<()> {
         span(age)
     )?;
     writeln!(out, "account   {}", account(&state.account))?;
-    let policy = &state.policy;
-    writeln!(
-        out,
-        "policy    {} {} ({}), generation {}, {} decisions, {} failed",
-        policy.name, policy.version, policy.source, policy.generation, policy.calls, policy.faults
-    )?;
-    if let Some(refused) = &policy.refused {
+    for (place, policy) in state.policies.iter().enumerate() {
+        let title = if place == 0 { "policy" } else { "" };
+        let PolicyRow { name, version, source, generation, calls, faults, state, .. } = policy;
+        let counts = format!("generation {generation}, {calls} decisions, {faults} failed");
+        let state = if state == "active" { String::new() } else { format!(", {state}") };
+        writeln!(out, "{title:<9} {name} {version} ({source}), {counts}{state}")?;
+    }
+    if let Some(refused) = &state.policy.refused {
         writeln!(out, "          a change was refused: {}: {}", refused.phase, refused.reason)?;
     }
     writeln!(out, "\n{}", table(&state.models))

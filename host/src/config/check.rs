@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::value::quantity::{Size, Span};
-use super::{Config, Failover, Policy, Server, Store};
+use super::{Config, Failover, Policy, Server, Store, module::Module};
 
 /// The most attempts for one request: each failed one counts against the account's daily
 /// quota, so more is surely a slip of the pen.
@@ -42,15 +42,55 @@ impl Config {
             header("openrouter.title", openrouter.title.as_deref()),
             version(server),
             admin_key(server),
-            hash_form(policy),
+            hash_form("policy.sha256", policy.sha256.as_deref()),
             hash_use(policy),
-            policy_time(policy),
-            policy_memory(policy),
+            chain_alone(policy),
+            policy_time("policy.limits.time", policy.limits.time),
+            policy_memory("policy.limits.memory", policy.limits.memory),
             attempts(failover),
             database(store),
         ];
-        found.into_iter().flatten().collect()
+        let modules = policy.chain.iter().map(|module| ("policy.chain", module));
+        let modules = modules.chain(policy.shadow.iter().map(|shadow| ("policy.shadow", &shadow.module)));
+        found.into_iter().flatten().chain(modules.flat_map(|(key, module)| of_module(key, module))).collect()
     }
+}
+
+/// Returns the problems of one module of several.
+fn of_module(key: &'static str, module: &Module) -> Vec<Problem> {
+    let pinless = module.sha256.is_some() && module.file.is_none();
+    let found = [
+        hash_form(key, module.sha256.as_deref()),
+        pinless.then(|| Problem {
+            keys: vec![key],
+            message: "`sha256` pins a file, and the policy in the program has none: remove it".to_owned(),
+        }),
+        module.limits.as_ref().and_then(|limits| policy_time(key, limits.time)),
+        module.limits.as_ref().and_then(|limits| policy_memory(key, limits.memory)),
+    ];
+    found.into_iter().flatten().collect()
+}
+
+/// The most policies that are asked for one request: each may take its time limit.
+const LONGEST_CHAIN: usize = 8;
+
+fn chain_alone(policy: &Policy) -> Option<Problem> {
+    let beside = [
+        ("policy.module", policy.module.is_some()),
+        ("policy.sha256", policy.sha256.is_some()),
+        ("policy.settings", !policy.settings.is_empty()),
+        ("policy.settings_file", policy.settings_file.is_some()),
+    ];
+    let taken = beside.into_iter().find(|(_, is_set)| *is_set && !policy.chain.is_empty());
+    if let Some((key, _)) = taken {
+        let name = key.trim_start_matches("policy.");
+        let message = format!("with `policy.chain` each module has its own: write `{name}` there, and remove this");
+        return Some(Problem { keys: vec![key, "policy.chain"], message });
+    }
+    (policy.chain.len() > LONGEST_CHAIN).then(|| Problem {
+        keys: vec!["policy.chain"],
+        message: format!("{} policies are too many for one request: use {LONGEST_CHAIN} at most", policy.chain.len()),
+    })
 }
 
 fn header(key: &'static str, text: Option<&str>) -> Option<Problem> {
@@ -79,11 +119,11 @@ fn admin_key(server: &Server) -> Option<Problem> {
     })
 }
 
-fn hash_form(policy: &Policy) -> Option<Problem> {
-    let hash = policy.sha256.as_ref()?;
+fn hash_form(key: &'static str, hash: Option<&str>) -> Option<Problem> {
+    let hash = hash?;
     let is_hash = hash.len() == 64 && hash.chars().all(|sign| sign.is_ascii_hexdigit());
     (!is_hash).then(|| Problem {
-        keys: vec!["policy.sha256"],
+        keys: vec![key],
         message: format!("`{hash}` is not a SHA-256: use the 64 hex digits that `sha256sum` prints"),
     })
 }
@@ -95,19 +135,17 @@ fn hash_use(policy: &Policy) -> Option<Problem> {
     })
 }
 
-fn policy_time(policy: &Policy) -> Option<Problem> {
-    let time = policy.limits.time;
+fn policy_time(key: &'static str, time: Span) -> Option<Problem> {
     (time > LONGEST_DECISION).then(|| Problem {
-        keys: vec!["policy.limits.time"],
+        keys: vec![key],
         message: format!("{time} is too long for one decision: use {LONGEST_DECISION} at most"),
     })
 }
 
-fn policy_memory(policy: &Policy) -> Option<Problem> {
-    let memory = policy.limits.memory;
+fn policy_memory(key: &'static str, memory: Size) -> Option<Problem> {
     let is_out = memory < LEAST_POLICY_MEMORY || memory > MOST_POLICY_MEMORY;
     is_out.then(|| Problem {
-        keys: vec!["policy.limits.memory"],
+        keys: vec![key],
         message: format!("{memory} is out of bounds: use {LEAST_POLICY_MEMORY} to {MOST_POLICY_MEMORY}"),
     })
 }
@@ -168,6 +206,22 @@ mod tests {
             "store.url",
         ];
         assert_eq!(keys, expected);
+    }
+
+    #[test]
+    fn modules_of_a_chain_are_held_to_the_same_rules_and_stand_alone() {
+        let found = |policy: Value| messages(json!({"policy": policy}));
+        assert_eq!(found(json!({"chain": ["a.wasm", "free-mode"], "shadow": "b.wasm"})), []);
+        let both = found(json!({"chain": ["a.wasm"], "module": "b.wasm"}));
+        let message = "with `policy.chain` each module has its own: write `module` there, and remove this";
+        assert_eq!(both, [(vec!["policy.module", "policy.chain"], message.to_owned())]);
+        let wrong = found(
+            json!({"chain": [{"module": "free-mode", "sha256": "12"}, {"module": "a", "limits": {"time": "1h"}}],
+            "shadow": {"module": "b", "limits": {"memory": "1KiB"}}}),
+        );
+        let keys: Vec<&str> = wrong.iter().map(|(keys, _)| keys[0]).collect();
+        assert_eq!(keys, ["policy.chain", "policy.chain", "policy.chain", "policy.shadow"]);
+        assert_eq!(found(json!({"chain": ["a", "a", "a", "a", "a", "a", "a", "a", "a"]})).len(), 1);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use self::layers::{Layers, Merged};
-use super::Config;
+use super::{Config, module::Module};
 
 pub mod keys;
 mod layers;
@@ -120,9 +120,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Error> {
     let mut merged = layers.merge().map_err(|problems| Error { problems })?;
     let mut problems = merged.check();
     let database = resolve_paths(&mut merged, &folder, home(&sources.environment).as_deref());
-    if let Err(problem) = merge_settings_file(&mut merged) {
-        problems.push(problem);
-    }
+    problems.extend(merge_settings_files(&mut merged));
     if !problems.is_empty() {
         return Err(Error { problems });
     }
@@ -210,22 +208,40 @@ fn resolve_paths(merged: &mut Merged, folder: &Path, home: Option<&Path>) -> Pat
             None => folder.join(path),
         }
     };
-    let module = config.policy.module.take();
-    config.policy.module = module.map(|path| resolve("policy.module", &path));
-    let settings = config.policy.settings_file.take();
-    config.policy.settings_file = settings.map(|path| resolve("policy.settings_file", &path));
+    let policy = &mut config.policy;
+    let chain = policy.chain.iter_mut().map(|module| ("policy.chain", module));
+    let others = chain.chain(policy.shadow.iter_mut().map(|shadow| ("policy.shadow", &mut shadow.module)));
+    let of_others = others.flat_map(|(key, Module { file, settings_file, .. })| [(key, file), (key, settings_file)]);
+    let own = [
+        ("policy.module", &mut policy.module),
+        ("policy.settings_file", &mut policy.settings_file),
+        ("policy.decision_log", &mut policy.decision_log),
+    ];
+    for (key, path) in own.into_iter().chain(of_others) {
+        *path = path.take().map(|path| resolve(key, &path));
+    }
     resolve("store.url", Path::new(config.store.path().unwrap_or(DATABASE)))
 }
 
-/// Puts the names of `policy.settings_file` under those of `policy.settings`, which win whole.
-fn merge_settings_file(merged: &mut Merged) -> Result<(), String> {
-    let Some(file) = merged.config.policy.settings_file.clone() else { return Ok(()) };
-    let object =
-        read_settings(&file).map_err(|message| format!("{}: {message}", merged.place("policy.settings_file")))?;
-    for (name, value) in object {
-        merged.config.policy.settings.entry(name).or_insert(value);
+/// Puts the names of each policy's `settings_file` under those of its `settings`, which
+/// win whole; returns the problems of those that cannot be read.
+fn merge_settings_files(merged: &mut Merged) -> Vec<String> {
+    let policy = &mut merged.config.policy;
+    let chain = policy.chain.iter_mut().map(|module| ("policy.chain", module));
+    let others = chain.chain(policy.shadow.iter_mut().map(|shadow| ("policy.shadow", &mut shadow.module)));
+    let others = others.map(|(key, module)| (key, &mut module.settings, &module.settings_file));
+    let own = ("policy.settings_file", &mut policy.settings, &policy.settings_file);
+    let mut problems = Vec::new();
+    for (key, settings, file) in std::iter::once(own).chain(others) {
+        let Some(file) = file else { continue };
+        match read_settings(file) {
+            Ok(object) => object.into_iter().for_each(|(name, value)| {
+                settings.entry(name).or_insert(value);
+            }),
+            Err(message) => problems.push((key, message)),
+        }
     }
-    Ok(())
+    problems.into_iter().map(|(key, message)| format!("{}: {message}", merged.place(key))).collect()
 }
 
 fn read_settings(file: &Path) -> Result<Map<String, Value>, String> {

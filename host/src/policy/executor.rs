@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{runtime::Handle, sync::Semaphore, time::timeout};
 
 use crate::policy::{
     Fault, Phase, Refused,
@@ -80,6 +80,11 @@ impl Executor {
         started.await.unwrap_or_else(|_| {
             Err(Refused { phase: Phase::Instantiate, reason: "the router is shutting down".to_owned() })
         })
+    }
+
+    /// Returns the threads on which it may take its time.
+    pub(super) fn threads(&self) -> Handle {
+        self.pool.parts.code.engine.threads()
     }
 
     /// Asks the policy for a decision.

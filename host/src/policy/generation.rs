@@ -1,46 +1,42 @@
-//! What is in force: policy, settings, catalogue and view, made whole and never
+//! What is in force: policies, settings, catalogue and view, made whole and never
 //! changed.
 //!
 //! A request takes one generation and keeps it to its end; a reload or a refresh
-//! makes a new one beside it. Here a policy's answer is checked, and here the
-//! ladder is climbed down when it has none: the policy, the embedded default,
-//! the plain order of the view. Who makes generations, and when, is
-//! `crate::reload`'s business.
+//! makes a new one beside it. How it decides, and who decides when its policy
+//! fails, is in [`decide`]; who may be offered, in `candidates`. Who makes
+//! generations, and when, is `crate::reload`'s business.
 
 mod candidates;
+mod decide;
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{path::PathBuf, sync::Arc};
 
 use serde_json::{Map, Value};
 
+pub use self::decide::{Decision, Undecided};
 use crate::{
     catalog::{
-        Capabilities, Catalog, Traits,
+        Capabilities, Catalog,
         names::{Names, Unknown},
     },
     policy::{
         Fault, Phase, Refused,
         bindings::ollama_router::policy::types,
+        chain::{Chain, Hidden},
         component::Code,
         convert,
-        executor::{Executor, Parts},
         limits::Limits,
-        view,
+        records::{Record, Records, Rung},
+        shadow::Shadow,
+        trial::Trial,
     },
     routing::{
-        health::Standing,
         needs::{Needs, ToolMode},
-        plan::{Dropped, Fact, Plan, Query, Target, Tried, Verdict},
+        plan::{Query, Target},
     },
 };
 
-/// What policies are told of the operator's wishes.
+/// What every policy is told of the operator's wishes.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settings {
     /// Only models whose every price is zero.
@@ -49,14 +45,12 @@ pub struct Settings {
     pub tool_use_only: bool,
     /// The lines of the filter file.
     pub filter: Vec<String>,
-    /// `policy.settings`, for the operator's own policy.
-    pub own: Map<String, Value>,
 }
 
 /// What to do when the policy fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnError {
-    /// The embedded default decides.
+    /// The last good one decides, or else the embedded default.
     Fallback,
     /// The request is refused.
     Deny,
@@ -71,25 +65,43 @@ pub enum Source {
     File(PathBuf),
 }
 
-/// What a generation is made of.
+/// One policy, and what the operator says of it.
 #[derive(Clone)]
-pub struct Blueprint {
+pub struct Part {
     /// The policy.
     pub code: Code,
     /// Where it came from.
     pub source: Source,
-    /// The default policy, which decides when the other one fails.
+    /// Its own settings.
+    pub settings: Map<String, Value>,
+    /// What it may use.
+    pub limits: Limits,
+}
+
+/// What a generation is made of.
+#[derive(Clone)]
+pub struct Blueprint {
+    /// The policies, in the order in which they are asked; never empty.
+    pub chain: Vec<Part>,
+    /// Those that decide when these fail, if others were in force before and were
+    /// good; or none.
+    pub last_good: Vec<Part>,
+    /// The policy that is asked along, and on which share of the requests, 0 to 1.
+    pub shadow: Option<(Part, f64)>,
+    /// The default policy, which decides when the others fail.
     pub embedded: Code,
     /// The operator's wishes.
     pub settings: Settings,
-    /// What a policy may use.
-    pub limits: Limits,
-    /// What to do when it fails.
+    /// What to do when the policy fails.
     pub on_error: OnError,
     /// What to do with names that no model has.
     pub unknown: Unknown,
     /// The models.
     pub catalog: Arc<Catalog>,
+    /// Where decisions over these models are kept.
+    pub records: Arc<Records>,
+    /// How the change is watched of which this is made.
+    pub trial: Arc<Trial>,
 }
 
 /// What is in force for a request, from its start to its end.
@@ -104,193 +116,90 @@ pub struct Generation {
     /// which the policy would try them.
     pub visible: Vec<u32>,
     /// All others, and why.
-    pub hidden: Vec<Dropped>,
+    pub hidden: Vec<Hidden>,
     /// The operator's wishes.
     pub settings: Settings,
     /// What to do with names that no model has.
     pub unknown: Unknown,
-    /// The policy.
-    pub policy: InForce,
-    /// What a policy may use.
-    pub limits: Limits,
-    /// What to do when it fails.
+    /// The policies.
+    pub chain: Chain,
+    /// The policy that is asked along.
+    pub shadow: Option<Shadow>,
+    /// What to do when the policy fails.
     pub on_error: OnError,
     /// Why the operator's own policy could not be used at the start, if it is
     /// this one's place that is kept, and nothing may be decided in its stead.
     pub vacant: Option<Refused>,
-    embedded: Option<InForce>,
-}
-
-/// A policy in force.
-pub struct InForce {
-    /// Its name, as it says.
-    pub name: String,
-    /// Its version, as it says.
-    pub version: String,
-    /// What it does, in a sentence.
-    pub summary: String,
-    /// JSON Schema of its settings, as text.
-    pub settings_schema: String,
-    /// Its reasons, by code.
-    pub reasons: Vec<(u16, String)>,
-    /// Where it came from.
-    pub source: Source,
-    /// SHA-256 of its file.
-    pub digest: String,
-    executor: Executor,
-    calls: AtomicU64,
-    faults: AtomicU64,
-}
-
-/// The outcome of a decision.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Decision {
-    /// Try these.
-    Plan(Plan),
-    /// The policy failed; try these, which the fallback chose.
-    Fallback(Plan),
-    /// The policy refuses the request.
-    Deny {
-        /// HTTP status, 400 to 599.
-        status: u16,
-        /// For programs.
-        code: String,
-        /// For people.
-        message: String,
-    },
-}
-
-/// No decision.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Undecided {
-    /// No visible model can answer such a request.
-    #[error("no model that may be used can answer this request")]
-    NoCandidates,
-    /// The policy failed, and `policy.on_error` is `deny`.
-    #[error("the policy failed, and policy.on_error is deny")]
-    PolicyFailed(#[source] Fault),
+    /// The last decisions.
+    pub records: Arc<Records>,
+    /// The first while of the change of which this was made.
+    pub trial: Arc<Trial>,
+    /// Who decides when the policy fails, best first.
+    stand_ins: Vec<(Rung, Chain)>,
 }
 
 impl Generation {
-    /// Makes a generation: starts the policy, loads the catalogue, and lets it
-    /// decide some made-up requests. Any failure refuses the whole.
+    /// Makes a generation: starts the policies, loads the catalogue, and lets them
+    /// decide some made-up requests. Any failure refuses the whole, but one of the
+    /// last good policy, which then cannot stand in.
     pub async fn build(blueprint: Blueprint, number: u64) -> Result<Self, Refused> {
-        let Blueprint { code, source, embedded, settings, limits, on_error, unknown, catalog } = blueprint;
+        let Blueprint { chain, last_good, shadow, embedded, settings, on_error, unknown, catalog, records, trial } =
+            blueprint;
         let models: Vec<types::Model> = catalog.models().iter().map(convert::model).collect();
-        let parts =
-            |code: Code, settings: String| Parts { code, settings, models: models.clone(), epoch: number, limits };
-        let standard = settings_json(&settings, false);
-        let fallback = match source {
-            Source::Embedded => None,
-            Source::File(_) => Some(InForce::start(parts(embedded, standard), Source::Embedded).await?.0),
+        let start = |parts: Vec<Part>| {
+            let (settings, catalog, models) = (&settings, &catalog, &models);
+            async move { Chain::start(&parts, settings, (catalog, models), number).await }
         };
-        let (policy, shown) = InForce::start(parts(code, settings_json(&settings, true)), source).await?;
-        let (visible, hidden) = view::checked(&shown, &catalog, settings.free_mode)?;
+        let limits = chain.first().map_or(Limits::default(), |part| part.limits);
+        let is_own = chain.iter().any(|part| part.source != Source::Embedded);
+        let (chain, shown) = start(chain).await?;
+        let mut stand_ins = Vec::new();
+        if is_own {
+            let default = Part { code: embedded, source: Source::Embedded, settings: Map::new(), limits };
+            if !last_good.is_empty() && !last_good.iter().all(|part| part.source == Source::Embedded) {
+                match start(last_good).await {
+                    Ok((last_good, _)) => stand_ins.push((Rung::LastGood, last_good)),
+                    Err(refused) => tracing::warn!(%refused, "the last good policy cannot stand in any more"),
+                }
+            }
+            stand_ins.push((Rung::Embedded, start(vec![default]).await?.0));
+        }
+        let shadow = match shadow {
+            None => None,
+            Some((part, sample)) => Some(Shadow::new(start(vec![part]).await?.0, sample)),
+        };
         let generation = Self {
             number,
-            names: Names::new(&catalog, &visible),
-            visible,
-            hidden,
+            names: Names::new(&catalog, &shown.visible),
+            visible: shown.visible,
+            hidden: shown.hidden,
             catalog,
             settings,
             unknown,
-            policy,
-            limits,
+            chain,
+            shadow,
             on_error,
             vacant: None,
-            embedded: fallback,
+            records,
+            trial,
+            stand_ins,
         };
         generation.probe().await?;
         Ok(generation)
     }
 
-    /// Decides which models a request is tried with.
-    ///
-    /// The answer is sound whatever the policy says. Dropping the future leaves
-    /// nothing behind.
-    pub async fn decide(&self, query: &Query, facts: &[Fact]) -> Result<Decision, Undecided> {
-        let candidates = self.fit(query, facts);
-        if let Some(refused) = &self.vacant {
-            return Err(Undecided::PolicyFailed(Fault::Failed(refused.to_string())));
-        }
-        if candidates.is_empty() {
-            return Err(Undecided::NoCandidates);
-        }
-        let by_view = || Plan::in_order(&self.plain_order(query.target, &candidates, facts), query.limit);
-        let fault = match self.policy.decide(query, &candidates, facts).await {
-            Ok(Some(decision)) => return Ok(decision),
-            Ok(None) => return by_view().map(Decision::Plan).ok_or(Undecided::NoCandidates),
-            Err(fault) => fault,
-        };
-        tracing::warn!(policy.name = %self.policy.name, error = %fault, "the policy failed to decide");
-        if self.on_error == OnError::Deny {
-            return Err(Undecided::PolicyFailed(fault));
-        }
-        if let Some(embedded) = &self.embedded {
-            match embedded.decide(query, &candidates, facts).await {
-                Ok(Some(Decision::Plan(plan))) => return Ok(Decision::Fallback(plan)),
-                Ok(Some(decision)) => return Ok(decision),
-                Ok(None) => {}
-                Err(fault) => tracing::warn!(error = %fault, "the embedded policy failed to decide"),
-            }
-        }
-        by_view().map(Decision::Fallback).ok_or(Undecided::NoCandidates)
+    /// Tells whether the change of which it was made is still watched.
+    pub fn is_on_probation(&self) -> bool {
+        self.trial.goes_on() && !self.stand_ins.is_empty()
     }
 
-    /// Returns the order of the view: what was asked for by name in front, what
-    /// rests at the end. Without free mode nobody's bill changes by it: to what
-    /// was asked for nothing is added, and otherwise only what is free.
-    fn plain_order(&self, target: Target, candidates: &[u32], facts: &[Fact]) -> Vec<u32> {
-        let asked = match target {
-            Target::Model(number) => Some(number),
-            Target::Any | Target::Gone => None,
-        };
-        let is_free = |number: u32| self.catalog.model(number).is_some_and(|model| model.traits.contains(Traits::FREE));
-        let may_stand_in = |number: u32| self.settings.free_mode || (asked.is_none() && is_free(number));
-        let rests = |number: u32| {
-            facts.iter().any(|fact| fact.model == number && matches!(fact.standing, Standing::Cooling(_)))
-        };
-        let mut order: Vec<u32> =
-            candidates.iter().copied().filter(|number| Some(*number) == asked || may_stand_in(*number)).collect();
-        order.sort_by_key(|number| (rests(*number), Some(*number) != asked));
-        order
+    /// Decides once more what was decided before, over the same models.
+    pub async fn repeat(&self, record: &Record) -> Result<Option<Decision>, Fault> {
+        let candidates = self.fit(&record.query, &record.facts);
+        self.chain.decide(&record.query, &candidates, &record.facts).await.answer
     }
 
-    /// Asks the policy what to do after a failure.
-    ///
-    /// A policy without a say, or one that fails, goes on to the next.
-    pub async fn after_failure(&self, query: &Query, tried: &[Tried], left: &[u32], facts: &[Fact]) -> Verdict {
-        let executor = &self.policy.executor;
-        let answer = executor.after_failure(
-            convert::request(query),
-            tried.iter().map(convert::attempt).collect(),
-            left.to_vec(),
-            facts.iter().map(convert::fact).collect(),
-        );
-        match answer.await {
-            None => Verdict::Next,
-            Some(Ok(verdict)) => self.checked_verdict(query, facts, convert::verdict(&verdict)),
-            Some(Err(fault)) => {
-                self.policy.faults.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(policy.name = %self.policy.name, error = %fault, "the policy failed after a failure");
-                Verdict::Next
-            }
-        }
-    }
-
-    fn checked_verdict(&self, query: &Query, facts: &[Fact], verdict: Verdict) -> Verdict {
-        let Verdict::Replace(order) = verdict else { return verdict };
-        match Plan::parse(order, &self.fit(query, facts), query.limit) {
-            Ok(plan) => Verdict::Replace(plan.order().to_vec()),
-            Err(error) => {
-                self.policy.faults.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(policy.name = %self.policy.name, %error, "the policy's new order cannot be used");
-                Verdict::Next
-            }
-        }
-    }
-
-    /// Lets the policy decide what every policy must be able to decide.
+    /// Lets the policies decide what every policy must be able to decide.
     async fn probe(&self) -> Result<(), Refused> {
         let with_tools = Needs { tools: ToolMode::Optional, ..Needs::default() };
         let first = self.visible.first().map_or(Target::Any, |number| Target::Model(*number));
@@ -311,76 +220,52 @@ impl Generation {
                 seed: 1,
                 explain: true,
             };
-            self.policy
-                .decide(&query, &candidates, &[])
-                .await
-                .map_err(|fault| Refused { phase: Phase::Probe, reason: fault.to_string() })?;
+            let said = self.chain.decide(&query, &candidates, &[]).await;
+            said.answer.map_err(|fault| Refused { phase: Phase::Probe, reason: fault.to_string() })?;
         }
         Ok(())
     }
 }
 
-impl InForce {
-    async fn start(parts: Parts, source: Source) -> Result<(Self, types::View), Refused> {
-        let digest = parts.code.digest().to_owned();
-        let (executor, descriptor, view) = Executor::start(parts).await?;
-        let in_force = Self {
-            name: descriptor.name,
-            version: descriptor.version,
-            summary: descriptor.summary,
-            settings_schema: descriptor.settings_schema,
-            reasons: descriptor.reasons.into_iter().map(|reason| (reason.code, reason.text)).collect(),
-            source,
-            digest,
-            executor,
-            calls: AtomicU64::new(0),
-            faults: AtomicU64::new(0),
-        };
-        Ok((in_force, view))
-    }
-
-    /// Returns how often it was asked, and how often it gave no usable answer.
-    pub fn counts(&self) -> (u64, u64) {
-        (self.calls.load(Ordering::Relaxed), self.faults.load(Ordering::Relaxed))
-    }
-
-    /// Returns the text of a reason.
-    pub fn reason(&self, code: u16) -> Option<&str> {
-        self.reasons.iter().find(|(known, _)| *known == code).map(|(_, text)| text.as_str())
-    }
-
-    /// Asks the policy; `None` if it has no opinion.
-    async fn decide(&self, query: &Query, candidates: &[u32], facts: &[Fact]) -> Result<Option<Decision>, Fault> {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        let facts = facts.iter().map(convert::fact).collect();
-        let decision = match self.executor.select(convert::request(query), candidates.to_vec(), facts).await {
-            Ok(types::Decision::Route(route)) => Plan::parse(convert::picks(&route.order), candidates, query.limit)
-                .map(|plan| Some(Decision::Plan(plan)))
-                .map_err(Fault::from),
-            Ok(types::Decision::Abstain) => Ok(None),
-            Ok(types::Decision::Deny(denial)) => Ok(Some(Decision::Deny {
-                status: denial.status.clamp(400, 599),
-                code: denial.code,
-                message: denial.message,
-            })),
-            Err(fault) => Err(fault),
-        };
-        if decision.is_err() {
-            self.faults.fetch_add(1, Ordering::Relaxed);
-        }
-        decision
+impl Settings {
+    /// Returns the settings of the contract: the standard ones, and the policy's
+    /// own over them.
+    pub(super) fn json(&self, own: &Map<String, Value>) -> String {
+        let mut json = Map::new();
+        json.insert("free_mode".to_owned(), self.free_mode.into());
+        json.insert("tool_use_only".to_owned(), self.tool_use_only.into());
+        json.insert("filter".to_owned(), self.filter.clone().into());
+        json.extend(own.clone());
+        Value::Object(json).to_string()
     }
 }
 
-/// The settings of the contract: the standard ones, and the operator's over
-/// them.
-fn settings_json(settings: &Settings, with_own: bool) -> String {
-    let mut json = Map::new();
-    json.insert("free_mode".to_owned(), settings.free_mode.into());
-    json.insert("tool_use_only".to_owned(), settings.tool_use_only.into());
-    json.insert("filter".to_owned(), settings.filter.clone().into());
-    if with_own {
-        json.extend(settings.own.clone());
+impl Part {
+    /// Tells whether it is the same policy, told the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let identity = |part: &Self| (part.code.digest().to_owned(), part.source.clone(), part.limits);
+        identity(self) == identity(other) && self.settings == other.settings
     }
-    Value::Object(json).to_string()
+}
+
+impl Blueprint {
+    /// Tells whether its policies are the same as another's, told the same.
+    pub fn has_same_policies(&self, other: &Self) -> bool {
+        let same_shadow = match (&self.shadow, &other.shadow) {
+            (None, None) => true,
+            (Some((ours, sample)), Some((theirs, theirs_sample))) => {
+                ours.is_same(theirs) && sample.total_cmp(theirs_sample).is_eq()
+            }
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        let (ours, theirs) = (&self.chain, &other.chain);
+        same_shadow && ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(ours, theirs)| ours.is_same(theirs))
+    }
+
+    /// Tells whether it would decide as another over the same models.
+    pub fn is_same_recipe(&self, other: &Self) -> bool {
+        self.has_same_policies(other)
+            && self.settings == other.settings
+            && (self.unknown, self.on_error) == (other.unknown, other.on_error)
+    }
 }

@@ -57,6 +57,13 @@ pub struct Limits {
     pub memory: usize,
 }
 
+impl Default for Limits {
+    /// Those of a configuration that says nothing of them.
+    fn default() -> Self {
+        Self { time: Duration::from_millis(50), memory: 64 << 20 }
+    }
+}
+
 impl Limits {
     /// Returns the time for a step of loading: compiled code that runs its
     /// first time, an interpreter that starts, a catalogue that is read.

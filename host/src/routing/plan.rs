@@ -4,10 +4,15 @@
 //! offered: it is made by [`Plan::parse`] alone, which is how an answer of a
 //! policy becomes trusted. Pure.
 
+use std::collections::HashSet;
+
 use crate::{
     catalog::Capabilities,
     routing::{FailureKind, health::Standing, needs::Needs},
 };
+
+/// An order of more models than this is checked with sets.
+const LONG: usize = 16;
 
 /// What a client asked for by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,11 +155,21 @@ impl Plan {
         if order.is_empty() {
             return Err(PlanError::Empty);
         }
+        // Sets only where they pay: most orders have a handful of models.
+        let is_long = order.len() > LONG;
+        let offered: HashSet<u32> = candidates.iter().copied().filter(|_| is_long).collect();
+        let mut seen = HashSet::new();
         for (place, pick) in order.iter().enumerate() {
-            if !candidates.contains(&pick.model) {
+            let (known, twice) = if is_long {
+                (offered.contains(&pick.model), !seen.insert(pick.model))
+            } else {
+                let earlier = order.iter().take(place);
+                (candidates.contains(&pick.model), earlier.into_iter().any(|earlier| earlier.model == pick.model))
+            };
+            if !known {
                 return Err(PlanError::NotOffered(pick.model));
             }
-            if order.iter().take(place).any(|earlier| earlier.model == pick.model) {
+            if twice {
                 return Err(PlanError::Twice(pick.model));
             }
             if !pick.score.is_finite() {
@@ -170,6 +185,12 @@ impl Plan {
         let order: Vec<Pick> =
             candidates.iter().take(limit as usize).map(|&model| Pick { model, why: 0, score: 0.0 }).collect();
         (!order.is_empty()).then_some(Self { order })
+    }
+
+    /// Returns the plan cut to its first `limit` models; at least one stays.
+    pub fn first(mut self, limit: u32) -> Self {
+        self.order.truncate(limit.max(1) as usize);
+        self
     }
 
     /// Returns the models, best first.
@@ -205,6 +226,21 @@ mod tests {
             assert_eq!(Plan::parse(order, &[1, 2, 3], 8), Err(expected));
         }
         assert_eq!(Plan::parse(vec![pick(1)], &[1], 0), Err(PlanError::Empty));
+    }
+
+    #[test]
+    fn a_long_order_is_held_to_the_same_rules() {
+        let candidates: Vec<u32> = (0..400).collect();
+        let all: Vec<Pick> = candidates.iter().rev().map(|model| pick(*model)).collect();
+        let with = |last: Pick| all.iter().copied().take(399).chain([last]).collect::<Vec<_>>();
+        assert_eq!(
+            Plan::parse(all.clone(), &candidates, u32::MAX).map(|plan| plan.first(2).order),
+            Ok(all[..2].to_vec())
+        );
+        assert_eq!(Plan::parse(with(pick(400)), &candidates, u32::MAX), Err(PlanError::NotOffered(400)));
+        assert_eq!(Plan::parse(with(pick(7)), &candidates, u32::MAX), Err(PlanError::Twice(7)));
+        let infinite = Pick { score: f32::INFINITY, ..pick(0) };
+        assert_eq!(Plan::parse(with(infinite), &candidates, u32::MAX), Err(PlanError::NotFinite(0)));
     }
 
     #[test]

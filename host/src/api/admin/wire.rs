@@ -1,17 +1,17 @@
-//! What the operators' routes say, as types that both ends use.
+//! What the operators' routes say, as types that both ends use; of policies in
+//! [`policy`].
+
+pub mod policy;
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
 
 use crate::{
+    api::admin::wire::policy::PolicyRow,
     catalog::{Capabilities, Model, ModelId, Traits},
     failover::Failover,
-    policy::{
-        Refused,
-        generation::{Generation, Source},
-    },
+    policy::generation::Generation,
     routing::{
         FailureKind,
         health::{Health, Standing},
@@ -20,9 +20,6 @@ use crate::{
 
 /// What is remembered, by model.
 pub type Healths = HashMap<ModelId, Health>;
-
-/// A call for a reload, answered when it is done.
-pub type ReloadCall = oneshot::Sender<ReloadReport>;
 
 /// The state of the router.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -43,8 +40,11 @@ pub struct Status {
     pub catalog: CatalogStatus,
     /// The account: its limits, its day, its keys.
     pub account: Account,
-    /// The policy.
+    /// The policy; the first of a chain.
     pub policy: PolicyRow,
+    /// All policies of the chain, and the shadow.
+    #[serde(default)]
+    pub policies: Vec<PolicyRow>,
     /// The visible models, in the order of the policy.
     pub models: Vec<ModelRow>,
 }
@@ -87,55 +87,6 @@ pub struct Account {
 pub struct Forgotten {
     /// The ids of the models that had any.
     pub models: Vec<String>,
-}
-
-/// A policy.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct PolicyRow {
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// What it does.
-    pub summary: String,
-    /// `embedded`, or its file.
-    pub source: String,
-    /// SHA-256 of its file.
-    pub digest: String,
-    /// `active`, or `active (change refused)`.
-    pub state: String,
-    /// The generation in force.
-    pub generation: u64,
-    /// Decisions asked of it since it is in force.
-    pub calls: u64,
-    /// Decisions that it did not give.
-    pub faults: u64,
-    /// Why the last change was refused, if it was.
-    pub refused: Option<Refusal>,
-}
-
-/// Why a change was refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// How far it came.
-    pub phase: String,
-    /// What was wrong, and what to do.
-    pub reason: String,
-}
-
-/// What came of a reload.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReloadReport {
-    /// Whether something else is in force now.
-    pub changed: bool,
-    /// The generation in force.
-    pub generation: u64,
-    /// The policy in force.
-    pub policy: String,
-    /// Its version.
-    pub version: String,
-    /// Why the change was refused, if it was.
-    pub refused: Option<Refusal>,
 }
 
 /// A model that clients may use.
@@ -310,35 +261,5 @@ fn model_state(health: &Health, now: u64) -> ModelState {
         last_message: health.last_failure.as_ref().map(|last| last.message.clone()),
         last_failure_at: health.last_failure.as_ref().map(|last| last.at),
         last_success_at: health.last_success,
-    }
-}
-
-impl PolicyRow {
-    /// Describes the policy of a generation.
-    pub fn of(generation: &Generation, refused: Option<&Refused>) -> Self {
-        let policy = &generation.policy;
-        let (calls, faults) = policy.counts();
-        Self {
-            name: policy.name.clone(),
-            version: policy.version.clone(),
-            summary: policy.summary.clone(),
-            source: match &policy.source {
-                Source::Embedded => "embedded".to_owned(),
-                Source::File(path) => path.display().to_string(),
-            },
-            digest: policy.digest.clone(),
-            state: if refused.is_some() { "active (change refused)" } else { "active" }.to_owned(),
-            generation: generation.number,
-            calls,
-            faults,
-            refused: refused.map(Refusal::of),
-        }
-    }
-}
-
-impl Refusal {
-    /// Describes a refusal.
-    pub fn of(refused: &Refused) -> Self {
-        Self { phase: refused.phase.to_string(), reason: refused.reason.clone() }
     }
 }

@@ -1,0 +1,133 @@
+//! From the configuration to what a generation is made of.
+//!
+//! Reads the filter and the modules, and compiles those that are new: a change of
+//! settings alone compiles nothing. Decides nothing about what is in force.
+
+use std::{path::PathBuf, sync::Arc};
+
+use crate::{
+    catalog::{Catalog, names::Unknown},
+    config::{
+        Limits as Bounds, Policy, load,
+        module::Module,
+        value::{OnError, UnknownModel},
+    },
+    policy::{
+        EMBEDDED, Phase, Refused,
+        component::{self, Code},
+        engine::Engine,
+        generation::{self, Blueprint, Part, Settings, Source},
+        limits::Limits,
+        records::Records,
+        trial::Trial,
+    },
+};
+
+/// Compiled modules that are kept for the next reading: a chain and a shadow.
+const KEPT: usize = 10;
+
+/// Reads and compiles the operator's modules.
+pub(super) struct Modules {
+    engine: Arc<Engine>,
+    embedded: Code,
+    /// Those of the last readings, the newest last, by their digests.
+    compiled: Vec<Code>,
+}
+
+impl Modules {
+    /// Compiles the embedded policy, or takes it from the cache.
+    pub(super) fn new(engine: Arc<Engine>) -> Result<Self, Refused> {
+        let embedded = component::compile(&engine, EMBEDDED)?;
+        Ok(Self { engine, embedded, compiled: Vec::new() })
+    }
+
+    /// Reads all that a generation is made of.
+    ///
+    /// Takes as long as compiling does; runs on the policies' threads.
+    pub(super) async fn blueprint(
+        &mut self,
+        loaded: &load::Loaded,
+        catalog: Arc<Catalog>,
+        records: Arc<Records>,
+    ) -> Result<Blueprint, Refused> {
+        let config = &loaded.config;
+        let filter = load::load_filter(&loaded.folder)
+            .map_err(|error| Refused { phase: Phase::Read, reason: error.to_string() })?;
+        let mut chain = Vec::new();
+        for module in modules(&config.policy) {
+            chain.push(self.part(module, &config.policy.limits).await?);
+        }
+        let shadow = match &config.policy.shadow {
+            None => None,
+            Some(shadow) => {
+                let part = self.part(shadow.module.clone(), &config.policy.limits).await;
+                let part = part.map_err(|refused| refused.of_shadow())?;
+                Some((part, shadow.sample.fraction()))
+            }
+        };
+        Ok(Blueprint {
+            chain,
+            last_good: Vec::new(),
+            shadow,
+            embedded: self.embedded.clone(),
+            settings: Settings { free_mode: config.mode.free_mode, tool_use_only: config.mode.tool_use_only, filter },
+            on_error: match config.policy.on_error {
+                OnError::Fallback => generation::OnError::Fallback,
+                OnError::Deny => generation::OnError::Deny,
+            },
+            unknown: match config.mode.unknown_model {
+                UnknownModel::Gone => Unknown::Gone,
+                UnknownModel::Auto => Unknown::Auto,
+                UnknownModel::Reject => Unknown::Reject,
+            },
+            catalog,
+            records,
+            trial: Arc::<Trial>::default(),
+        })
+    }
+
+    async fn part(&mut self, module: Module, bounds: &Bounds) -> Result<Part, Refused> {
+        let bounds = module.limits.as_ref().unwrap_or(bounds);
+        let limits = Limits { time: bounds.time.duration(), memory: bounds.memory.bytes() };
+        let (code, source) = match module.file {
+            None => (self.embedded.clone(), Source::Embedded),
+            Some(path) => (self.code(path.clone(), module.sha256).await?, Source::File(path)),
+        };
+        Ok(Part { code, source, settings: module.settings, limits })
+    }
+
+    /// Reads and compiles a module, unless it is one of those that were.
+    async fn code(&mut self, path: PathBuf, pin: Option<String>) -> Result<Code, Refused> {
+        let engine = Arc::clone(&self.engine);
+        let known = self.compiled.clone();
+        let compiled = self.engine.blocking(move || {
+            let bytes = component::read(&path, pin.as_deref())?;
+            let digest = component::digest(&bytes);
+            match known.into_iter().find(|code| code.digest() == digest) {
+                Some(code) => Ok(code),
+                None => component::compile(&engine, &bytes),
+            }
+        });
+        let code = compiled.await?;
+        self.compiled.retain(|known| known.digest() != code.digest());
+        if self.compiled.len() >= KEPT {
+            self.compiled.remove(0);
+        }
+        self.compiled.push(code.clone());
+        Ok(code)
+    }
+}
+
+/// Returns the modules of the chain; one that is alone is a chain of one.
+fn modules(policy: &Policy) -> Vec<Module> {
+    if !policy.chain.is_empty() {
+        return policy.chain.clone();
+    }
+    vec![Module {
+        file: policy.module.clone(),
+        settings: policy.settings.clone(),
+        settings_file: None,
+        sha256: policy.sha256.clone(),
+        limits: None,
+    }]
+}
