@@ -2,7 +2,7 @@
 //!
 //! The only rooms that know axum are here and in the sandbox. Handlers decode,
 //! ask the engine, encode; they decide nothing about models. In reading order:
-//! [`openai`], [`ollama`] (the faces), [`streaming`] (bodies), [`trail`]
+//! [`openai`], [`responses`], [`ollama`] (the faces), [`streaming`] (bodies), [`trail`]
 //! (headers), [`error`] (what goes wrong), [`access`] (who may), [`admin`],
 //! [`metrics`].
 
@@ -18,6 +18,7 @@ pub mod ollama;
 mod openai;
 pub mod origin;
 pub mod request_id;
+mod responses;
 mod sse;
 mod streaming;
 mod trail;
@@ -164,7 +165,7 @@ pub fn router(api: Api) -> Router {
 ///
 /// Ollama answers HEAD on three of its routes; where axum would answer it with
 /// GET, it is refused as there.
-fn for_clients() -> [(&'static str, MethodRouter<Api>); 23] {
+fn for_clients() -> [(&'static str, MethodRouter<Api>); 24] {
     let without_head = || async { (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET")], "405 method not allowed") };
     [
         ("/api/version", get(ollama::version)),
@@ -190,6 +191,7 @@ fn for_clients() -> [(&'static str, MethodRouter<Api>); 23] {
         ("/api/experimental/model-recommendations", get(ollama::manage::recommendations).head(without_head)),
         ("/v1/models", get(openai::models)),
         ("/v1/chat/completions", post(openai::chat)),
+        ("/v1/responses", post(responses::create)),
     ]
 }
 

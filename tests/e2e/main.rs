@@ -14,6 +14,9 @@ mod guests;
 // One good answer, in each protocol and form.
 mod chat;
 
+// OpenAI's Responses API.
+mod responses;
+
 // Vectors for texts.
 mod embed;
 

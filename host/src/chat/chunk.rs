@@ -69,6 +69,9 @@ pub struct Delta {
     /// Pictures that the model made.
     #[serde(default, deserialize_with = "or_default")]
     pub images: Vec<Box<RawValue>>,
+    /// What the text refers to: a list, or anything else.
+    #[serde(default)]
+    pub annotations: Option<Box<RawValue>>,
 }
 
 /// A part of the thinking.

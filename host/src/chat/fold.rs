@@ -129,7 +129,7 @@ fn add_call(list: &mut Vec<Value>, item: Value) {
 }
 
 /// Adds an item to a list: to the item of the same `index`, or at the end.
-fn add(list: &mut Vec<Value>, item: Value) {
+pub fn add(list: &mut Vec<Value>, item: Value) {
     let index = item.get("index").and_then(Value::as_u64);
     let same = index.and_then(|index| {
         list.iter_mut().rfind(|old| {

@@ -29,6 +29,12 @@ pub struct ToolCalls {
 impl ToolCalls {
     /// Adds a fragment to the call it belongs to.
     pub fn add(&mut self, fragment: &ToolCallDelta) {
+        self.placed(fragment);
+    }
+
+    /// Adds a fragment, and returns which call it belongs to, in the order in
+    /// which they began; none if there are too many.
+    pub fn placed(&mut self, fragment: &ToolCallDelta) -> Option<usize> {
         let id = fragment.id.as_deref().filter(|id| !id.is_empty());
         let place = match fragment.index {
             Some(index) => self.calls.iter().rposition(|(at, _)| *at == index),
@@ -41,9 +47,9 @@ impl ToolCalls {
         let place = match place {
             Some(place) => place,
             None if self.calls.len() < MAX_CALLS => self.begin(fragment.index),
-            None => return,
+            None => return None,
         };
-        let Some((_, call)) = self.calls.get_mut(place) else { return };
+        let (_, call) = self.calls.get_mut(place)?;
         if call.id.is_empty() {
             id.unwrap_or_default().clone_into(&mut call.id);
         }
@@ -51,6 +57,12 @@ impl ToolCalls {
             fragment.function.name.as_deref().unwrap_or_default().clone_into(&mut call.name);
         }
         call.arguments.push_str(fragment.function.arguments.as_deref().unwrap_or_default());
+        Some(place)
+    }
+
+    /// Returns a call as far as it has come, by its place among those that began.
+    pub fn get(&self, place: usize) -> Option<&ToolCall> {
+        self.calls.get(place).map(|(_, call)| call)
     }
 
     /// Tells whether no call has begun.
