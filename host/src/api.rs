@@ -2,12 +2,13 @@
 //!
 //! The only rooms that know axum are here and in the sandbox. Handlers decode,
 //! ask the engine, encode; they decide nothing about models. In reading order:
-//! [`openai`], [`ollama`] (the faces), [`streaming`] (bodies), [`trail`]
+//! [`openai`], [`anthropic`], [`ollama`] (the faces), [`streaming`] (bodies), [`trail`]
 //! (headers), [`error`] (what goes wrong), [`access`] (who may), [`admin`],
 //! [`metrics`].
 
 pub mod access;
 pub mod admin;
+pub mod anthropic;
 pub mod body;
 mod encoding;
 pub mod error;
@@ -162,7 +163,7 @@ pub fn router(api: Api) -> Router {
 ///
 /// Ollama answers HEAD on three of its routes; where axum would answer it with
 /// GET, it is refused as there.
-fn for_clients() -> [(&'static str, MethodRouter<Api>); 23] {
+fn for_clients() -> [(&'static str, MethodRouter<Api>); 25] {
     let without_head = || async { (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET")], "405 method not allowed") };
     [
         ("/api/version", get(ollama::version)),
@@ -188,6 +189,8 @@ fn for_clients() -> [(&'static str, MethodRouter<Api>); 23] {
         ("/api/experimental/model-recommendations", get(ollama::manage::recommendations).head(without_head)),
         ("/v1/models", get(openai::models)),
         ("/v1/chat/completions", post(openai::chat)),
+        ("/v1/messages", post(anthropic::messages)),
+        ("/v1/messages/count_tokens", post(anthropic::count_tokens)),
     ]
 }
 

@@ -14,6 +14,9 @@ mod guests;
 // One good answer, in each protocol and form.
 mod chat;
 
+// Anthropic's Messages API, both ways.
+mod anthropic;
+
 // Vectors for texts.
 mod embed;
 
