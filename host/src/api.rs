@@ -2,12 +2,14 @@
 //!
 //! The only rooms that know axum are here and in the sandbox. Handlers decode,
 //! ask the engine, encode; they decide nothing about models. In reading order:
-//! [`openai`], [`responses`], [`ollama`] (the faces), [`streaming`] (bodies), [`trail`]
+//! [`openai`], [`responses`], [`anthropic`], [`ollama`] (the faces), [`sse`] and
+//! [`streaming`] (bodies), [`trail`]
 //! (headers), [`error`] (what goes wrong), [`access`] (who may), [`admin`],
 //! [`metrics`].
 
 pub mod access;
 pub mod admin;
+pub mod anthropic;
 pub mod body;
 mod encoding;
 pub mod error;
@@ -165,7 +167,7 @@ pub fn router(api: Api) -> Router {
 ///
 /// Ollama answers HEAD on three of its routes; where axum would answer it with
 /// GET, it is refused as there.
-fn for_clients() -> [(&'static str, MethodRouter<Api>); 24] {
+fn for_clients() -> [(&'static str, MethodRouter<Api>); 26] {
     let without_head = || async { (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET")], "405 method not allowed") };
     [
         ("/api/version", get(ollama::version)),
@@ -192,6 +194,8 @@ fn for_clients() -> [(&'static str, MethodRouter<Api>); 24] {
         ("/v1/models", get(openai::models)),
         ("/v1/chat/completions", post(openai::chat)),
         ("/v1/responses", post(responses::create)),
+        ("/v1/messages", post(anthropic::messages)),
+        ("/v1/messages/count_tokens", post(anthropic::count_tokens)),
     ]
 }
 

@@ -9,6 +9,7 @@ pub mod chunk;
 pub mod fold;
 mod peek;
 pub mod repeats;
+pub mod sealed;
 pub mod stops;
 pub mod tools;
 

@@ -16,6 +16,8 @@ mod chat;
 
 // OpenAI's Responses API.
 mod responses;
+// Anthropic's Messages API, both ways.
+mod anthropic;
 
 // Vectors for texts.
 mod embed;

@@ -16,7 +16,7 @@ use tracing::Instrument as _;
 use crate::api::Api;
 
 /// What tells one request from all others; written `req_` and 16 hex digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RequestId(u64);
 
 impl fmt::Display for RequestId {
@@ -28,7 +28,7 @@ impl fmt::Display for RequestId {
 impl RequestId {
     /// Returns the id of a request; zeros before it has got one.
     pub(super) fn of(request: &Request) -> Self {
-        request.extensions().get().copied().unwrap_or(Self(0))
+        request.extensions().get().copied().unwrap_or_default()
     }
 }
 

@@ -6,7 +6,7 @@
 //! carried, never refused.
 
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 /// One piece of a streamed reply.
@@ -75,14 +75,32 @@ pub struct Delta {
 }
 
 /// A part of the thinking.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ReasoningDetail {
+    /// Which of the forms it has, such as `reasoning.text`.
+    #[serde(rename = "type", default, deserialize_with = "if_fits", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Its id, by which some vendors tie it to a call.
+    #[serde(default, deserialize_with = "if_fits", skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Whose form of signature and data it has.
+    #[serde(default, deserialize_with = "if_fits", skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// Which part of the thinking it goes on with.
+    #[serde(default, deserialize_with = "if_fits", skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
     /// Its text, if it is shown in full.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// Its text, if only a summary is shown.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
+    /// The thinking, as only its vendor can read it.
+    #[serde(default, deserialize_with = "if_fits", skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+    /// What shows its vendor that nobody changed it.
+    #[serde(default, deserialize_with = "if_fits", skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
 }
 
 /// A fragment of a tool call.
@@ -148,9 +166,23 @@ pub struct Usage {
     /// Tokens of the answer, thinking included.
     #[serde(default, deserialize_with = "or_default")]
     pub completion_tokens: u64,
+    /// How many tokens of the prompt were remembered.
+    #[serde(default, deserialize_with = "or_default")]
+    pub prompt_tokens_details: PromptDetails,
     /// US dollars that it cost.
     #[serde(default)]
     pub cost: Option<f64>,
+}
+
+/// What a prompt's tokens were, as far as the upstream tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub struct PromptDetails {
+    /// Tokens that were remembered from an earlier request.
+    #[serde(default, deserialize_with = "or_default")]
+    pub cached_tokens: u64,
+    /// Tokens that are remembered from now on.
+    #[serde(default, deserialize_with = "or_default")]
+    pub cache_write_tokens: u64,
 }
 
 impl Chunk {
@@ -226,6 +258,20 @@ fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserial
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// Reads a value of another kind as none, for it is of use to nobody.
+fn if_fits<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Fits<T> {
+        Yes(T),
+        No(IgnoredAny),
+    }
+    Ok(match Option::<Fits<T>>::deserialize(deserializer)? {
+        Some(Fits::Yes(value)) => Some(value),
+        Some(Fits::No(_)) | None => None,
+    })
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
@@ -253,6 +299,19 @@ mod tests {
         for (json, expected) in cases {
             assert_eq!(parse(json).has_substance(), expected, "{json}");
         }
+    }
+
+    #[test]
+    fn parts_of_the_thinking_are_read_however_odd_they_are() {
+        let odd = r#"{"choices":[{"delta":{"reasoning_details":[
+            {"type":"reasoning.text","text":"Hm","index":-1,"id":7,"format":null,"signature":{},"data":[1]}]}}]}"#;
+        let chunk = parse(odd);
+        let text = ReasoningDetail {
+            kind: Some("reasoning.text".to_owned()),
+            text: Some("Hm".to_owned()),
+            ..ReasoningDetail::default()
+        };
+        assert_eq!(chunk.choice().unwrap().delta().reasoning_details, [text]);
     }
 
     #[test]

@@ -13,19 +13,20 @@ pub struct Stops {
     texts: Vec<String>,
     /// What may be the beginning of a stop.
     held: String,
-    over: bool,
+    /// The stop that came.
+    came: Option<String>,
 }
 
 impl Stops {
     /// Looks for these; an empty one is none.
     pub fn new(mut texts: Vec<String>) -> Self {
         texts.retain(|stop| !stop.is_empty());
-        Self { texts, held: String::new(), over: false }
+        Self { texts, held: String::new(), came: None }
     }
 
     /// Takes the next piece, and returns what may be shown now.
     pub fn pass<'a>(&mut self, piece: &'a str) -> Cow<'a, str> {
-        if self.over || piece.is_empty() {
+        if self.is_over() || piece.is_empty() {
             return "".into();
         }
         if self.texts.is_empty() {
@@ -33,8 +34,9 @@ impl Stops {
         }
         let mut text = std::mem::take(&mut self.held);
         text.push_str(piece);
-        if let Some(end) = self.texts.iter().filter_map(|stop| text.find(stop.as_str())).min() {
-            self.over = true;
+        let found = self.texts.iter().filter_map(|stop| Some((text.find(stop.as_str())?, stop)));
+        if let Some((end, stop)) = found.min_by_key(|(end, _)| *end) {
+            self.came = Some(stop.clone());
             text.truncate(end);
             return text.into();
         }
@@ -49,7 +51,12 @@ impl Stops {
 
     /// Tells whether a stop came: the answer is to end.
     pub fn is_over(&self) -> bool {
-        self.over
+        self.came.is_some()
+    }
+
+    /// Returns the stop that came, if one did.
+    pub fn came(&self) -> Option<&str> {
+        self.came.as_deref()
     }
 
     /// Returns the length of the longest end of a text with which a stop begins.
@@ -62,6 +69,13 @@ impl Stops {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_stop_that_came_first_is_told() {
+        let mut stops = Stops::new(vec!["b".to_owned(), "a".to_owned()]);
+        assert_eq!((stops.pass("x").as_ref(), stops.came()), ("x", None));
+        assert_eq!((stops.pass("yab").as_ref(), stops.came()), ("y", Some("a")));
+    }
 
     /// Returns what is shown of each piece, then what is held at the end, and
     /// `.` if a stop came, joined by bars.

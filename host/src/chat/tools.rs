@@ -20,6 +20,21 @@ pub struct ToolCall {
     pub arguments: String,
 }
 
+impl ToolCall {
+    /// Tells whether the arguments are an object that is closed, so that no more
+    /// of them can come.
+    pub fn is_closed(&self) -> bool {
+        // The cheap question first: it is asked for each fragment.
+        self.arguments.trim_end().ends_with('}') && is_object(&self.arguments)
+    }
+
+    /// Tells whether a client can carry it out as it is so far: it has a name, and
+    /// arguments that are an object or none at all.
+    pub fn is_readable(&self) -> bool {
+        !self.name.is_empty() && is_object(&self.arguments)
+    }
+}
+
 /// The calls of one message while their fragments come in.
 #[derive(Debug, Default)]
 pub struct ToolCalls {
@@ -70,11 +85,15 @@ impl ToolCalls {
         self.calls.is_empty()
     }
 
+    /// Returns how many calls have begun.
+    pub fn len(&self) -> usize {
+        self.calls.len()
+    }
+
     /// Returns the first call that no client can carry out as it is so far: one
     /// without a name, or whose arguments are no JSON object.
     pub fn unreadable(&self) -> Option<&ToolCall> {
-        let mut calls = self.calls.iter().map(|(_, call)| call);
-        calls.find(|call| call.name.is_empty() || !is_object(&call.arguments))
+        self.calls.iter().map(|(_, call)| call).find(|call| !call.is_readable())
     }
 
     /// Returns the complete calls, in the order of their indices.
@@ -150,6 +169,25 @@ mod tests {
                 {"function":{"arguments":" "}}]"#,
             &[("a", "f", "{}"), ("b", "f", "{} ")],
         );
+    }
+
+    #[test]
+    fn a_call_is_closed_when_its_object_is_and_readable_with_a_name_and_an_object_or_nothing() {
+        let rows = [
+            ("f", "", false, true),
+            ("f", " ", false, true),
+            ("f", "{", false, false),
+            ("f", r#"{"a":{}"#, false, false),
+            ("f", r#"{"a":"}"#, false, false),
+            ("f", r#"{"a":{}}"#, true, true),
+            ("f", "{}\n", true, true),
+            ("", "{}", true, false),
+            ("f", "[]", false, false),
+        ];
+        for (name, arguments, closed, readable) in rows {
+            let call = ToolCall { id: String::new(), name: name.to_owned(), arguments: arguments.to_owned() };
+            assert_eq!((call.is_closed(), call.is_readable()), (closed, readable), "{name} {arguments}");
+        }
     }
 
     #[test]
