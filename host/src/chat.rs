@@ -10,6 +10,7 @@ pub mod fold;
 mod peek;
 pub mod repeats;
 pub mod stops;
+pub mod thinking;
 pub mod tools;
 
 use serde::{Deserialize, Serialize};
