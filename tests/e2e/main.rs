@@ -20,6 +20,9 @@ mod embed;
 // What goes upstream for what a client sends.
 mod upstream;
 
+// OpenAI's protocol: chats, completions, vectors, models, and the guards of free mode.
+mod openai;
+
 // Every way a reply can fail, in every protocol and form.
 mod fault_matrix;
 
