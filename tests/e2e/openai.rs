@@ -4,6 +4,7 @@
 //! here is what only this one has. Each route has a file.
 
 mod chats;
+mod completions;
 mod models;
 
 use serde_json::{Value, json};

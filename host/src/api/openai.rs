@@ -1,11 +1,12 @@
-//! The OpenAI face: chats and the list of models.
+//! The OpenAI face: chats, completions, and the list of models.
 //!
 //! Chats are the neutral shape already, so nothing is converted: the model's name
 //! is replaced and every other field passes as it came. What all routes share
 //! stands here: how a request is read, and the ids that are made. Routes are in
-//! [`chat`] and [`models`].
+//! [`chat`], [`completions`] and [`models`].
 
 pub(super) mod chat;
+pub(super) mod completions;
 mod head;
 pub(super) mod models;
 
