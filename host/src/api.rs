@@ -162,7 +162,7 @@ pub fn router(api: Api) -> Router {
 ///
 /// Ollama answers HEAD on three of its routes; where axum would answer it with
 /// GET, it is refused as there.
-fn for_clients() -> [(&'static str, MethodRouter<Api>); 25] {
+fn for_clients() -> [(&'static str, MethodRouter<Api>); 26] {
     let without_head = || async { (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET")], "405 method not allowed") };
     [
         ("/api/version", get(ollama::version)),
@@ -190,6 +190,7 @@ fn for_clients() -> [(&'static str, MethodRouter<Api>); 25] {
         ("/v1/models/{*id}", get(openai::models::model)),
         ("/v1/chat/completions", post(openai::chat::chat)),
         ("/v1/completions", post(openai::completions::completions)),
+        ("/v1/embeddings", post(openai::embeddings::embeddings)),
     ]
 }
 

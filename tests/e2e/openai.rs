@@ -6,6 +6,7 @@
 mod chats;
 mod completions;
 mod models;
+mod vectors;
 
 use serde_json::{Value, json};
 

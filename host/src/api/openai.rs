@@ -1,12 +1,14 @@
-//! The OpenAI face: chats, completions, and the list of models.
+//! The OpenAI face: chats, completions, vectors, and the list of models.
 //!
 //! Chats are the neutral shape already, so nothing is converted: the model's name
 //! is replaced and every other field passes as it came. What all routes share
 //! stands here: how a request is read, and the ids that are made. Routes are in
-//! [`chat`], [`completions`] and [`models`].
+//! [`chat`], [`completions`], [`embeddings`] and [`models`]; what clients may say
+//! and what they get, field by field, in `host/OPENAI.md`.
 
 pub(super) mod chat;
 pub(super) mod completions;
+pub(super) mod embeddings;
 mod head;
 pub(super) mod models;
 
