@@ -5,6 +5,7 @@
 
 mod chats;
 mod completions;
+mod guards;
 mod models;
 mod vectors;
 
