@@ -167,7 +167,7 @@ pub fn router(api: Api) -> Router {
 ///
 /// Ollama answers HEAD on three of its routes; where axum would answer it with
 /// GET, it is refused as there.
-fn for_clients() -> [(&'static str, MethodRouter<Api>); 26] {
+fn for_clients() -> [(&'static str, MethodRouter<Api>); 29] {
     let without_head = || async { (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET")], "405 method not allowed") };
     [
         ("/api/version", get(ollama::version)),
@@ -191,11 +191,14 @@ fn for_clients() -> [(&'static str, MethodRouter<Api>); 26] {
         ("/api/experimental/web_search", post(ollama::manage::no_cloud)),
         ("/api/experimental/web_fetch", post(ollama::manage::no_cloud)),
         ("/api/experimental/model-recommendations", get(ollama::manage::recommendations).head(without_head)),
-        ("/v1/models", get(openai::models)),
-        ("/v1/chat/completions", post(openai::chat)),
         ("/v1/responses", post(responses::create)),
         ("/v1/messages", post(anthropic::messages)),
         ("/v1/messages/count_tokens", post(anthropic::count_tokens)),
+        ("/v1/models", get(openai::models::models)),
+        ("/v1/models/{*id}", get(openai::models::model)),
+        ("/v1/chat/completions", post(openai::chat::chat)),
+        ("/v1/completions", post(openai::completions::completions)),
+        ("/v1/embeddings", post(openai::embeddings::embeddings)),
     ]
 }
 

@@ -11,6 +11,7 @@ mod peek;
 pub mod repeats;
 pub mod sealed;
 pub mod stops;
+pub mod thinking;
 pub mod tools;
 
 use serde::{Deserialize, Serialize};
@@ -111,6 +112,12 @@ impl Fields {
     /// Returns the fields in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &RawValue)> {
         self.0.iter().map(|(name, value)| (name.as_str(), &**value))
+    }
+}
+
+impl Serialize for Fields {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
     }
 }
 

@@ -64,6 +64,22 @@ impl Vectors {
         &self.raw
     }
 
+    /// Returns the vectors as they came, in the order of the texts; `None` if their
+    /// indices are not those of a list.
+    ///
+    /// Without any index they are in the order in which they came.
+    pub fn in_order(&self) -> Option<Vec<&RawValue>> {
+        let mut body: Body<'_> = serde_json::from_slice(&self.raw).ok()?;
+        if body.data.iter().any(|entry| entry.index.is_some()) {
+            body.data.sort_by_key(|entry| entry.index);
+            let mut places = (0_u64..).zip(&body.data);
+            if !places.all(|(place, entry)| entry.index == Some(place)) {
+                return None;
+            }
+        }
+        Some(body.data.into_iter().map(|entry| entry.embedding).collect())
+    }
+
     /// Returns the vectors in the order of the texts; `None` if one of them is no
     /// list of numbers, as when text was asked for.
     pub fn numbers(&self) -> Option<Vec<Vec<f64>>> {
@@ -103,5 +119,21 @@ mod tests {
         let numbers = |reply| parse(reply).ok().and_then(|vectors| vectors.numbers());
         assert_eq!(numbers(r#"{"data":[{"embedding":"AACAPw=="}]}"#), None);
         assert_eq!(numbers(r#"{"data":[{"embedding":[1]},{"embedding":[null]}]}"#), None);
+    }
+
+    #[test]
+    fn vectors_are_ordered_by_their_indices_or_not_at_all() {
+        let cases = [
+            (r#"{"data":[{"index":1,"embedding":[1]},{"index":0,"embedding":"AA=="}]}"#, Some(vec!["\"AA==\"", "[1]"])),
+            (r#"{"data":[{"embedding":[1]},{"embedding":[2.50]}]}"#, Some(vec!["[1]", "[2.50]"])),
+            (r#"{"data":[{"index":0,"embedding":[1]},{"index":0,"embedding":[2]}]}"#, None),
+            (r#"{"data":[{"index":1,"embedding":[1]},{"index":2,"embedding":[2]}]}"#, None),
+            (r#"{"data":[{"index":0,"embedding":[1]},{"embedding":[2]}]}"#, None),
+        ];
+        for (reply, expected) in cases {
+            let vectors = parse(reply).ok();
+            let told = vectors.as_ref().and_then(Vectors::in_order);
+            assert_eq!(told.map(|told| told.into_iter().map(RawValue::get).collect()), expected, "{reply}");
+        }
     }
 }

@@ -28,6 +28,9 @@ mod encoding;
 // What goes upstream for what a client sends.
 mod upstream;
 
+// OpenAI's protocol: chats, completions, vectors, models, and the guards of free mode.
+mod openai;
+
 // Every way a reply can fail, in every protocol and form.
 mod fault_matrix;
 

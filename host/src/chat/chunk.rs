@@ -21,6 +21,14 @@ pub struct Chunk {
     /// An error in place of a piece, or beside it.
     #[serde(default)]
     pub error: Option<Box<RawValue>>,
+    #[serde(default, deserialize_with = "digest")]
+    id: u64,
+    #[serde(default, deserialize_with = "digest")]
+    object: u64,
+    #[serde(default, deserialize_with = "digest")]
+    created: u64,
+    #[serde(default, deserialize_with = "digest")]
+    model: u64,
     /// The piece as it came: one JSON object.
     #[serde(skip)]
     pub raw: Bytes,
@@ -34,9 +42,10 @@ pub struct Choice {
     /// What is new, as a whole answer calls it.
     #[serde(default)]
     message: Option<Delta>,
-    /// Why the answer ends here, if it does.
-    #[serde(default, deserialize_with = "finish_reason")]
-    pub finish_reason: Option<FinishReason>,
+    #[serde(default, deserialize_with = "finish")]
+    finish_reason: Finish,
+    #[serde(default, rename = "index", deserialize_with = "given")]
+    has_index: bool,
     /// An error of this choice.
     #[serde(default)]
     pub error: Option<Box<RawValue>>,
@@ -55,8 +64,8 @@ pub struct Delta {
     #[serde(default)]
     pub reasoning: Option<String>,
     /// Text of the thinking, as some upstreams call it, or once more.
-    #[serde(default)]
-    reasoning_content: Option<String>,
+    #[serde(default, deserialize_with = "member")]
+    reasoning_content: Member,
     /// The thinking again, in parts; read only where `reasoning` is missing.
     #[serde(default, deserialize_with = "or_default")]
     pub reasoning_details: Vec<ReasoningDetail>,
@@ -72,6 +81,19 @@ pub struct Delta {
     /// What the text refers to: a list, or anything else.
     #[serde(default)]
     pub annotations: Option<Box<RawValue>>,
+}
+
+/// The names under which a piece gives its thinking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThinkingNames {
+    /// It has none.
+    None,
+    /// `reasoning` and `reasoning_content`.
+    Both,
+    /// `reasoning`, and nothing at all under the other.
+    FirstAlone,
+    /// In any other way.
+    Otherwise,
 }
 
 /// A part of the thinking.
@@ -143,17 +165,43 @@ pub enum FinishReason {
     ToolCalls,
 }
 
+impl FinishReason {
+    /// Returns the reason in the upstream's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ContentFilter => "content_filter",
+            Self::Error => "error",
+            Self::Length => "length",
+            Self::Stop => "stop",
+            Self::ToolCalls => "tool_calls",
+        }
+    }
+}
+
+/// What a choice says of its end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Finish {
+    /// Nothing.
+    #[default]
+    Open,
+    /// An empty text, which says nothing either.
+    Blank,
+    /// That the answer is over.
+    Over(FinishReason),
+}
+
 /// Reads a finish reason; no text and an empty one say that the answer goes on.
-fn finish_reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<FinishReason>, D::Error> {
+fn finish<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Finish, D::Error> {
     let name = Option::<std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
     Ok(match name.as_deref() {
-        None | Some("") => None,
-        Some("content_filter") => Some(FinishReason::ContentFilter),
-        Some("error") => Some(FinishReason::Error),
-        Some("length") => Some(FinishReason::Length),
-        Some("tool_calls" | "function_call") => Some(FinishReason::ToolCalls),
+        None => Finish::Open,
+        Some("") => Finish::Blank,
+        Some("content_filter") => Finish::Over(FinishReason::ContentFilter),
+        Some("error") => Finish::Over(FinishReason::Error),
+        Some("length") => Finish::Over(FinishReason::Length),
+        Some("tool_calls" | "function_call") => Finish::Over(FinishReason::ToolCalls),
         // A word that is new to us still says that the answer is over.
-        Some(_) => Some(FinishReason::Stop),
+        Some(_) => Finish::Over(FinishReason::Stop),
     })
 }
 
@@ -200,7 +248,15 @@ impl Chunk {
 
     /// Returns why the answer ends here, if it does.
     pub fn finish_reason(&self) -> Option<FinishReason> {
-        self.choice().and_then(|choice| choice.finish_reason)
+        self.choice().and_then(Choice::finish_reason)
+    }
+
+    /// Returns digests of what the piece says of the whole answer: its `id`,
+    /// `object`, `created` and `model`, 0 where it is silent.
+    ///
+    /// Two pieces with the same digests say the same.
+    pub fn head(&self) -> [u64; 4] {
+        [self.id, self.object, self.created, self.model]
     }
 
     /// Tells whether the piece holds something of an answer: text, thinking, a
@@ -228,6 +284,20 @@ impl Choice {
     pub fn delta(&self) -> &Delta {
         self.message.as_ref().unwrap_or(&self.delta)
     }
+
+    /// Returns why the answer ends here, if it does.
+    pub fn finish_reason(&self) -> Option<FinishReason> {
+        match self.finish_reason {
+            Finish::Open | Finish::Blank => None,
+            Finish::Over(reason) => Some(reason),
+        }
+    }
+
+    /// Tells whether it is spelled as a piece in the middle of an answer should be:
+    /// with its index, as a delta, and without a word on the end.
+    pub fn is_plain(&self) -> bool {
+        self.has_index && self.message.is_none() && self.finish_reason == Finish::Open
+    }
 }
 
 impl Delta {
@@ -238,10 +308,27 @@ impl Delta {
 
     /// Returns the new text of the thinking, if any.
     pub fn thinking(&self) -> Option<&str> {
-        filled(self.reasoning.as_ref()).or_else(|| filled(self.reasoning_content.as_ref())).or_else(|| {
+        filled(self.reasoning.as_ref()).or_else(|| filled(self.content_of_reasoning())).or_else(|| {
             let detail = self.reasoning_details.first()?;
             filled(detail.text.as_ref()).or_else(|| filled(detail.summary.as_ref()))
         })
+    }
+
+    /// Tells under which names the thinking is given.
+    pub fn thinking_names(&self) -> ThinkingNames {
+        match (filled(self.reasoning.as_ref()), filled(self.content_of_reasoning())) {
+            (Some(_), Some(_)) => ThinkingNames::Both,
+            (Some(_), None) if matches!(self.reasoning_content, Member::Missing) => ThinkingNames::FirstAlone,
+            _ if self.thinking().is_some() => ThinkingNames::Otherwise,
+            _ => ThinkingNames::None,
+        }
+    }
+
+    fn content_of_reasoning(&self) -> Option<&String> {
+        match &self.reasoning_content {
+            Member::Missing | Member::Null => None,
+            Member::Text(text) => Some(text),
+        }
     }
 
     fn has_substance(&self) -> bool {
@@ -272,63 +359,32 @@ fn if_fits<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
     })
 }
 
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-
-    fn parse(json: &'static str) -> Chunk {
-        Chunk::parse(Bytes::from_static(json.as_bytes())).unwrap()
-    }
-
-    #[test]
-    fn only_content_thinking_calls_and_pictures_are_substance() {
-        let cases = [
-            (r#"{"choices":[{"delta":{"role":"assistant","content":""}}]}"#, false),
-            (r#"{"choices":[{"delta":{"role":"assistant","content":null,"tool_calls":null}}]}"#, false),
-            (r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#, false),
-            (r#"{"choices":null}"#, false),
-            (r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#, false),
-            (r#"{"choices":[{"delta":{"content":" "}}]}"#, true),
-            (r#"{"choices":[{"delta":{"content":"","reasoning":"Hm"}}]}"#, true),
-            (r#"{"choices":[{"delta":{"reasoning_details":[{"type":"reasoning.text","text":"Hm"}]}}]}"#, true),
-            (r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"name":"f"}}]}}]}"#, true),
-            (r#"{"choices":[{"message":{"content":"whole"}}]}"#, true),
-            (r#"{"choices":[{"delta":{"reasoning":"a","reasoning_content":"a"}}]}"#, true),
-        ];
-        for (json, expected) in cases {
-            assert_eq!(parse(json).has_substance(), expected, "{json}");
-        }
-    }
-
-    #[test]
-    fn parts_of_the_thinking_are_read_however_odd_they_are() {
-        let odd = r#"{"choices":[{"delta":{"reasoning_details":[
-            {"type":"reasoning.text","text":"Hm","index":-1,"id":7,"format":null,"signature":{},"data":[1]}]}}]}"#;
-        let chunk = parse(odd);
-        let text = ReasoningDetail {
-            kind: Some("reasoning.text".to_owned()),
-            text: Some("Hm".to_owned()),
-            ..ReasoningDetail::default()
-        };
-        assert_eq!(chunk.choice().unwrap().delta().reasoning_details, [text]);
-    }
-
-    #[test]
-    fn an_error_is_found_at_the_top_and_in_the_choice_and_null_is_none() {
-        let error = |json| parse(json).error().map(|error| error.get().to_owned());
-        assert_eq!(error(r#"{"error":{"code":502},"choices":[]}"#), Some(r#"{"code":502}"#.to_owned()));
-        assert_eq!(error(r#"{"choices":[{"error":{"code":1},"delta":{}}]}"#), Some(r#"{"code":1}"#.to_owned()));
-        assert_eq!(error(r#"{"error":null,"choices":[{"delta":{"content":"a"}}]}"#), None);
-    }
-
-    #[test]
-    fn finish_reasons_are_read_and_new_words_mean_that_it_is_over() {
-        let finish = |json| parse(json).finish_reason();
-        assert_eq!(finish(r#"{"choices":[{"finish_reason":null}]}"#), None);
-        assert_eq!(finish(r#"{"choices":[{"finish_reason":""}]}"#), None);
-        assert_eq!(finish(r#"{"choices":[{"finish_reason":"length"}]}"#), Some(FinishReason::Length));
-        assert_eq!(finish(r#"{"choices":[{"finish_reason":"error"}]}"#), Some(FinishReason::Error));
-        assert_eq!(finish(r#"{"choices":[{"finish_reason":"eos"}]}"#), Some(FinishReason::Stop));
-    }
+/// A member with a text of which it matters whether it is there at all.
+#[derive(Debug, Default)]
+enum Member {
+    #[default]
+    Missing,
+    Null,
+    Text(String),
 }
+
+fn member<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Member, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.map_or(Member::Null, Member::Text))
+}
+
+/// Notes that there is a value, whatever it is.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| true)
+}
+
+/// Reads no more of a value than a digest of its text (FNV-1a), so that values can
+/// be compared and need not be copied.
+fn digest<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let text = <&'de RawValue>::deserialize(deserializer)?.get();
+    Ok(text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |digest, byte| (digest ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)))
+}
+
+#[cfg(test)]
+mod tests;

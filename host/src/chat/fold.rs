@@ -6,18 +6,24 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::chat::chunk::Chunk;
+use crate::chat::{
+    chunk::{Chunk, FinishReason},
+    thinking,
+};
 
 /// Folds the pieces of a reply into one `chat.completion` object.
 ///
-/// The finish reason is the first that was given, the usage the last. A piece
-/// that is no object adds nothing. `fresh_id` makes an id for a tool call that
-/// has none of its own.
+/// The finish reason is the first that was given, in a word that clients know, the
+/// id and the model are the first, the usage the last. The thinking has both names
+/// that clients look for. A piece that is no object adds nothing. `fresh_id` makes
+/// an id for a tool call that has none of its own.
 pub fn completion<'a>(chunks: impl IntoIterator<Item = &'a Chunk>, fresh_id: impl FnMut() -> String) -> Value {
     let mut whole = Map::new();
     let mut choice = Map::new();
     let mut message = Map::new();
+    let mut reason = None;
     for chunk in chunks {
+        reason = reason.or(chunk.finish_reason());
         let Ok(Value::Object(mut piece)) = serde_json::from_slice(&chunk.raw) else { continue };
         if let Some(Value::Array(choices)) = piece.remove("choices")
             && let Some(Value::Object(mut first)) = choices.into_iter().next()
@@ -38,13 +44,23 @@ pub fn completion<'a>(chunks: impl IntoIterator<Item = &'a Chunk>, fresh_id: imp
             }
         }
         for (name, value) in piece {
-            if !value.is_null() || !whole.contains_key(&name) {
+            let stays = FIRST.contains(&name.as_str()) && whole.get(&name).is_some_and(is_told);
+            if !stays && (!value.is_null() || !whole.contains_key(&name)) {
                 whole.insert(name, value);
             }
         }
     }
     identify(&mut message, fresh_id);
-    finish(whole, choice, message)
+    thinking::give_both_names(&mut message);
+    finish(whole, choice, message, reason)
+}
+
+/// Members of which the first is kept, if it says something: what identifies an
+/// answer does not change while it comes.
+const FIRST: [&str; 3] = ["created", "id", "model"];
+
+fn is_told(value: &Value) -> bool {
+    !value.is_null() && value != ""
 }
 
 /// Gives every tool call an id of its own, by which its result is told apart, and
@@ -57,6 +73,9 @@ fn identify(message: &mut Map<String, Value>, mut fresh_id: impl FnMut() -> Stri
         let id = if id.is_empty() || seen.contains(&id) { fresh_id() } else { id };
         call.insert("id".to_owned(), id.clone().into());
         seen.push(id);
+        if call.get("type").and_then(Value::as_str).is_none_or(str::is_empty) {
+            call.insert("type".to_owned(), "function".into());
+        }
         let is_blank = |arguments: &Value| arguments.as_str().is_some_and(|text| text.trim().is_empty());
         if let Some(function) = call.get_mut("function").and_then(Value::as_object_mut)
             && function.get("arguments").is_none_or(is_blank)
@@ -66,13 +85,24 @@ fn identify(message: &mut Map<String, Value>, mut fresh_id: impl FnMut() -> Stri
     }
 }
 
-fn finish(mut whole: Map<String, Value>, mut choice: Map<String, Value>, mut message: Map<String, Value>) -> Value {
+fn finish(
+    mut whole: Map<String, Value>,
+    mut choice: Map<String, Value>,
+    mut message: Map<String, Value>,
+    reason: Option<FinishReason>,
+) -> Value {
     message.insert("role".to_owned(), json!("assistant"));
     let has_calls = message.get("tool_calls").is_some_and(|calls| calls.as_array().is_some_and(|c| !c.is_empty()));
     let content = message.entry("content").or_insert(Value::Null);
     if content.is_null() && !has_calls {
         *content = json!("");
     }
+    let reason = match reason {
+        // Some say so of calls too, and clients go by this word.
+        None | Some(FinishReason::Stop) if has_calls => FinishReason::ToolCalls,
+        reason => reason.unwrap_or(FinishReason::Stop),
+    };
+    choice.insert("finish_reason".to_owned(), reason.as_str().into());
     choice.insert("index".to_owned(), json!(0));
     choice.insert("message".to_owned(), Value::Object(message));
     choice.entry("logprobs").or_insert(Value::Null);
@@ -173,7 +203,8 @@ mod tests {
             json!({"id": "gen-1", "object": "chat.completion", "model": "m", "provider": "P",
                    "choices": [{"index": 0, "finish_reason": "stop", "native_finish_reason": "STOP",
                      "logprobs": {"content": [{"token": "Hel"}, {"token": "lo"}]},
-                     "message": {"role": "assistant", "content": "Hello", "reasoning": "Hm", "annotations": [{"a": 1}]}}],
+                     "message": {"role": "assistant", "content": "Hello", "reasoning": "Hm", "reasoning_content": "Hm",
+                                 "annotations": [{"a": 1}]}}],
                    "usage": {"prompt_tokens": 1, "completion_tokens": 2}})
         );
     }
@@ -194,7 +225,7 @@ mod tests {
         ]);
         assert_eq!(
             whole["choices"][0]["message"],
-            json!({"role": "assistant", "content": null,
+            json!({"role": "assistant", "content": null, "reasoning": "ab", "reasoning_content": "ab",
                    "reasoning_details": [{"type": "reasoning.text", "index": 0, "text": "ab"},
                                          {"type": "reasoning.encrypted", "index": 0, "data": "x"}],
                    "tool_calls": [{"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}},
@@ -212,6 +243,7 @@ mod tests {
             delta(json!({"id": "b", "function": {"name": "g", "arguments": "{}"}})),
         ]);
         let calls = whole["choices"][0]["message"]["tool_calls"].as_array().unwrap();
+        assert!(calls.iter().all(|call| call["type"] == "function"));
         let told: Vec<&Value> = calls.iter().map(|call| &call["function"]).collect();
         assert_eq!(told, [&json!({"name": "f", "arguments": "{\"x\":1}"}), &json!({"name": "g", "arguments": "{}"})]);
     }
@@ -232,5 +264,27 @@ mod tests {
             {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hi"}}]})]);
         assert_eq!(whole["choices"][0]["message"], json!({"role": "assistant", "content": "Hi"}));
         assert_eq!(whole["choices"][0]["finish_reason"], "stop");
+    }
+
+    #[test]
+    fn the_reason_is_one_that_clients_know_and_what_identifies_an_answer_is_the_first() {
+        let call = json!([{"index": 0, "id": "c", "function": {"name": "f"}}]);
+        let cases = [
+            (json!({"content": "a"}), json!("eos"), "stop"),
+            (json!({"content": "a"}), json!(null), "stop"),
+            (json!({"content": "a"}), json!("length"), "length"),
+            (json!({"tool_calls": call}), json!("stop"), "tool_calls"),
+            (json!({"tool_calls": call}), json!(null), "tool_calls"),
+            (json!({"tool_calls": call}), json!("length"), "length"),
+        ];
+        for (delta, reason, expected) in cases {
+            let whole = fold(&[
+                json!({"id": "", "model": "m", "choices": [{"delta": delta}]}),
+                json!({"id": "g", "model": "", "choices": [{"delta": {}, "finish_reason": reason}]}),
+                json!({"id": "h", "model": "other", "choices": []}),
+            ]);
+            assert_eq!(whole["choices"][0]["finish_reason"], expected, "{delta} {reason}");
+            assert_eq!([&whole["id"], &whole["model"]], ["g", "m"]);
+        }
     }
 }

@@ -24,6 +24,13 @@ const PER_MODEL: [&str; 5] = ["provider", "reasoning", "reasoning_effort", "incl
 /// Plugins that are free of charge.
 const FREE_PLUGINS: [&str; 3] = ["context-compression", "moderation", "response-healing"];
 
+/// Kinds of tools that the client carries out itself; all others are carried out
+/// by OpenRouter or the provider, and have a price.
+const FREE_TOOLS: [&str; 2] = ["custom", "function"];
+
+/// Tiers of service that cost no more than the usual one.
+const FREE_TIERS: [&str; 4] = ["auto", "default", "flex", "standard"];
+
 /// A request that is complete but for the model.
 #[derive(Debug)]
 pub struct Body {
@@ -94,9 +101,15 @@ impl Body {
 
 /// Returns the JSON of a request for vectors, with the guards of free mode.
 ///
-/// Fails with words for the client if a field that matters cannot be read.
+/// Fails with words for the client if a field that matters cannot be read, or would
+/// cost money in free mode.
 pub fn for_vectors(mut fields: Fields, model: &Model, free_mode: bool) -> Result<Bytes, Unreadable> {
-    drop(fields.take("model"));
+    for name in OURS {
+        drop(fields.take(name));
+    }
+    if free_mode {
+        refuse_paid(&fields)?;
+    }
     let provider = provider(&fields, free_mode)?;
     drop(fields.take("provider"));
     let mut body = BytesMut::with_capacity(room(&fields) + 256);
@@ -155,12 +168,21 @@ fn switches_off(reasoning: &Value) -> bool {
 struct Plugin {
     #[serde(default)]
     id: String,
+    /// The account's own plugins can be switched off for a request.
+    #[serde(default)]
+    enabled: Option<bool>,
 }
 
 #[derive(Deserialize)]
 struct Tool {
     #[serde(rename = "type", default)]
-    kind: String,
+    kind: Option<String>,
+}
+
+impl Plugin {
+    fn is_paid(&self) -> bool {
+        self.enabled != Some(false) && !FREE_PLUGINS.contains(&self.id.as_str())
+    }
 }
 
 /// Refuses what OpenRouter charges for even with a free model.
@@ -170,12 +192,17 @@ fn refuse_paid(fields: &Fields) -> Result<(), Unreadable> {
         Err(Unreadable { field: field.to_owned(), reason })
     };
     let plugins: Vec<Plugin> = fields.read("plugins")?.unwrap_or_default();
-    if let Some(plugin) = plugins.iter().find(|plugin| !FREE_PLUGINS.contains(&plugin.id.as_str())) {
+    if let Some(plugin) = plugins.iter().find(|plugin| plugin.is_paid()) {
         return refuse("plugins", &format!("the plugin `{}`", plugin.id));
     }
     let tools: Vec<Tool> = fields.read("tools")?.unwrap_or_default();
-    if let Some(tool) = tools.iter().find(|tool| tool.kind.starts_with("openrouter:")) {
-        return refuse("tools", &format!("the server tool `{}`", tool.kind));
+    let mut kinds = tools.iter().filter_map(|tool| tool.kind.as_deref());
+    if let Some(kind) = kinds.find(|kind| !FREE_TOOLS.contains(kind)) {
+        return refuse("tools", &format!("the server tool `{kind}`"));
+    }
+    let tier: Option<String> = fields.read("service_tier")?;
+    if let Some(tier) = tier.filter(|tier| !FREE_TIERS.contains(&tier.as_str())) {
+        return refuse("service_tier", &format!("the tier `{tier}`"));
     }
     if fields.get("preset").is_some() {
         return refuse("preset", "what a preset of the account adds");
@@ -253,6 +280,23 @@ mod tests {
                 "cannot use `tools`: the server tool `openrouter:web_search` costs money, and free mode is on",
             ),
             (
+                json!({"plugins": [{"id": "response-healing"}, {"id": "web", "enabled": true}]}),
+                "cannot use `plugins`: the plugin `web` costs money, and free mode is on",
+            ),
+            (json!({"plugins": [{}]}), "cannot use `plugins`: the plugin `` costs money, and free mode is on"),
+            (
+                json!({"tools": [{"type": "function"}, {"type": "web_search_preview"}]}),
+                "cannot use `tools`: the server tool `web_search_preview` costs money, and free mode is on",
+            ),
+            (
+                json!({"service_tier": "priority"}),
+                "cannot use `service_tier`: the tier `priority` costs money, and free mode is on",
+            ),
+            (
+                json!({"preset": "mine"}),
+                "cannot use `preset`: what a preset of the account adds costs money, and free mode is on",
+            ),
+            (
                 json!({"web_search_options": {}}),
                 "cannot use `web_search_options`: web search costs money, and free mode is on",
             ),
@@ -264,6 +308,14 @@ mod tests {
         for (fields, expected) in cases {
             let fields = serde_json::from_str(&fields.to_string()).unwrap();
             assert_eq!(Body::new(fields, true).unwrap_err().to_string(), expected);
+        }
+        for harmless in [
+            json!({"plugins": [{"id": "web", "enabled": false}]}),
+            json!({"tools": [{"type": "function"}, {"type": "custom"}, {"function": {}}, {"type": null}]}),
+            json!({"service_tier": "flex", "transforms": ["middle-out"], "preset": null, "plugins": []}),
+        ] {
+            let fields = serde_json::from_str(&harmless.to_string()).unwrap();
+            assert!(Body::new(fields, true).is_ok(), "{harmless}");
         }
     }
 
