@@ -75,7 +75,8 @@ agents() {
     cp -- "$here"/agents/* "$folder/"
     if ! cmp -s -- "$folder/package-lock.json" "$folder/installed.json"; then
         rm -f -- "$folder/installed.json"
-        if (cd -- "$folder" && npm ci --loglevel=error --no-audit --no-fund >/dev/null); then
+        # Not `npm ci`, which refuses a list without the packages of other machines.
+        if (cd -- "$folder" && npm install --no-save --loglevel=error --no-audit --no-fund >/dev/null); then
             cp -- "$folder/package-lock.json" "$folder/installed.json"
         fi
     fi
