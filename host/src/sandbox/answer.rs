@@ -1,14 +1,16 @@
 //! The default answers: what a model says when nothing is scripted.
 //!
-//! A tool call when tools are offered, words about a tool's result, JSON when
-//! that is asked for, a greeting in tests, a plain statement in the demo that
-//! the answer is simulated. It decides no failure and sends nothing. Read
-//! `answer/example.rs` for values made from a schema.
+//! A tool call when one is told or likely to be meant, words about a tool's result,
+//! JSON when that is asked for, a greeting in tests, a plain statement in the demo
+//! that the answer is simulated. It decides no failure and sends nothing. Read
+//! `answer/turn.rs` for what is answered, `answer/told.rs` for which tools are
+//! called, `answer/example.rs` for values made from a schema.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::sandbox::answer::turn::Turn;
 use crate::sandbox::catalog;
 use crate::sandbox::reply::Reply;
 use crate::sandbox::reply::parts::tokens;
@@ -17,6 +19,8 @@ use crate::sandbox::scenario::Manner;
 use crate::sandbox::shared::Shared;
 
 mod example;
+mod told;
+mod turn;
 
 /// About 25 chunks a second, a readable pace.
 const DEMO_PACE: Duration = Duration::from_millis(40);
@@ -32,10 +36,13 @@ const ECHO_CHARS: usize = 240;
 
 /// Returns the answer of `model` to `request`.
 pub(super) fn reply(shared: &Shared, request: &Value, model: &Value) -> Reply {
-    let reply = if let Some(call) = tool_call(request) {
-        call
+    let turn = Turn::of(request);
+    let calls = told::calls(shared.manner(), request, &turn);
+    let reply = if calls.is_empty() {
+        limited(&text(shared.manner(), request, model, &turn), request, model)
     } else {
-        limited(&text(shared.manner(), request, model), request, model)
+        let call = |reply: Reply, (name, arguments): &(String, Value)| reply.tool_call(name, arguments);
+        calls.iter().fold(Reply::chunks([]), call)
     };
     let reply = match reasoning(shared.manner(), request, model) {
         Some(text) => reply.reasoning(text),
@@ -65,23 +72,7 @@ pub(super) fn prompt_tokens(request: &Value) -> u64 {
     text + tools
 }
 
-/// Calls a tool when tools are offered and the user speaks last.
-fn tool_call(request: &Value) -> Option<Reply> {
-    let tools = request["tools"].as_array()?;
-    let choice = &request["tool_choice"];
-    if choice == "none" || last_message(request)["role"] != "user" {
-        return None;
-    }
-    let named = &choice["function"]["name"];
-    let chosen = |tool: &&Value| tool["function"]["name"] == *named;
-    let tool = tools.iter().find(chosen).or(tools.first())?;
-    let name = tool["function"]["name"].as_str()?;
-    let arguments = example::value(&tool["function"]["parameters"], &last_words(request));
-    let arguments = if arguments.is_object() { arguments } else { json!({}) };
-    Some(Reply::chunks([]).tool_call(name, &arguments))
-}
-
-fn text(manner: Manner, request: &Value, model: &Value) -> String {
+fn text(manner: Manner, request: &Value, model: &Value, turn: &Turn) -> String {
     let id = model["id"].as_str().unwrap_or_default();
     // A safety classifier answers with its verdict, whatever was asked.
     if catalog::is_classifier(model) {
@@ -91,27 +82,30 @@ fn text(manner: Manner, request: &Value, model: &Value) -> String {
     match format["type"].as_str() {
         Some("json_schema") => {
             let schema = &format["json_schema"]["schema"];
-            return example::value(schema, &last_words(request)).to_string();
+            return example::value(schema, &turn.words).to_string();
         }
         Some("json_object") => return json!({"model": id, "simulated": true}).to_string(),
         _ => {}
     }
-    let last = last_message(request);
-    let words = echo(&content(last));
-    let is_result = last["role"] == "tool";
-    match manner {
-        Manner::Quiet if is_result => format!("Hello from {id}. The tool said: {words}"),
-        Manner::Quiet => format!("Hello from {id}."),
-        Manner::Demo if is_result => format!(
-            "The tool answered: {words}\n\nThis summary is simulated; {id} would have put it \
-             into better words."
-        ),
-        Manner::Demo => format!(
-            "This answer is simulated: no model was asked. It comes from the sandbox that \
-             stands in for OpenRouter, in the place of {id}. You asked: “{words}” With a key \
-             from openrouter.ai the same request would go to the real model, and the router \
-             would fail over in the same way."
-        ),
+    let results = if turn.is_asking { &[] } else { turn.results.as_slice() };
+    match (manner, results) {
+        (Manner::Quiet, [.., last]) => format!("Hello from {id}. The tool said: {}", echo(last)),
+        (Manner::Quiet, []) => format!("Hello from {id}."),
+        (Manner::Demo, [_, ..]) => {
+            let told: String =
+                results.iter().map(|result| format!("The tool answered: {}\n\n", echo(result))).collect();
+            format!("{told}This summary is simulated; {id} would have put it into better words.")
+        }
+        (Manner::Demo, []) => {
+            let words = echo(&turn.words);
+            let hint = told::hint(request).map(|hint| format!("\n\n{hint}")).unwrap_or_default();
+            format!(
+                "This answer is simulated: no model was asked. It comes from the sandbox that \
+                 stands in for OpenRouter, in the place of {id}. You asked: “{words}” With a key \
+                 from openrouter.ai the same request would go to the real model, and the router \
+                 would fail over in the same way.{hint}"
+            )
+        }
     }
 }
 
@@ -156,15 +150,6 @@ fn reasoning(manner: Manner, request: &Value, model: &Value) -> Option<&'static 
         Manner::Quiet => "Let me think.",
         Manner::Demo => "This is simulated reasoning: I read the question, then I answer it. ",
     })
-}
-
-fn last_message(request: &Value) -> &Value {
-    let messages = request["messages"].as_array();
-    messages.and_then(|messages| messages.last()).unwrap_or(&Value::Null)
-}
-
-fn last_words(request: &Value) -> String {
-    content(last_message(request))
 }
 
 /// Returns the text of a message, its text parts joined.

@@ -84,7 +84,7 @@ test("a picture goes to a model that sees", async () => {
     { type: "image_url", image_url: url },
   ];
   // It sends the picture in a message of its own, after that with the words.
-  says((await model("auto").invoke([new HumanMessage({ content })])).content, "");
+  says((await model("auto").invoke([new HumanMessage({ content })])).content, SEEN);
 });
 
 test("an answer keeps to a schema", async () => {

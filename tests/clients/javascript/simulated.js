@@ -42,6 +42,14 @@ export const WEATHER = {
   function: { name: "get_weather", description: "Tells the weather of a city.", parameters: PARAMETERS },
 };
 
+// The same tool as Anthropic's and as the Responses API spell it.
+export const ANTHROPIC_WEATHER = {
+  name: "get_weather",
+  description: WEATHER.function.description,
+  input_schema: PARAMETERS,
+};
+export const RESPONSES_WEATHER = { type: "function", strict: false, ...WEATHER.function };
+
 // A red dot: the smallest picture that every reader of PNG takes.
 export const PICTURE = Buffer.from(
   "89504e470d0a1a0a0000000d49484452000000010000000108020000009077" +
@@ -52,7 +60,9 @@ export const SEEN = "What is this?";
 
 // Asserts that this is the whole answer to these words, whichever model gave it.
 export function says(content, words) {
-  const [before, after] = content.split(/(?<=in the place of )[\w./:~-]+(?=\. You asked)/);
+  // What is said of tools that were offered and not called.
+  const [answer] = content.split("\n\nTools are called when you say so, in a line such as: ");
+  const [before, after] = answer.split(/(?<=in the place of )[\w./:~-]+(?=\. You asked)/);
   assert.equal(
     `${before}MODEL${after}`,
     "This answer is simulated: no model was asked. It comes from the sandbox that stands in for OpenRouter, " +
@@ -66,6 +76,16 @@ export function reports(content, result) {
   assert.match(content, /; [\w./:~-]+ would have put it into better words\.$/);
   const start = `The tool answered: ${result}\n\nThis summary is simulated; `;
   assert.equal(content.slice(0, start.length), start);
+}
+
+// Asks again while another model stood in, which need not think: one call in six fails in the demo.
+export async function byItself(ask, isIt) {
+  let answer;
+  for (let tries = 0; tries < 3; tries += 1) {
+    answer = await ask();
+    if (isIt(answer)) break;
+  }
+  return answer;
 }
 
 // Asserts that these are the numbers of a vector of length one.

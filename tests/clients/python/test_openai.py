@@ -1,6 +1,6 @@
-"""openai-python against the router: lists, answers, streams, tools, errors.
+"""openai-python against the router: lists, answers, streams, tools, vectors, errors.
 
-For the routes under /v1, which the clients of Ollama's own API do not call.
+All that it calls under /v1 but the Responses API, which test_responses.py has.
 """
 
 import json
@@ -12,6 +12,7 @@ from simulated import (
     BREAK,
     BRITTLE,
     BROKEN,
+    EMBEDDING,
     LARGE,
     PICTURE_URL,
     PRIM,
@@ -22,6 +23,8 @@ from simulated import (
     UNKNOWN,
     URL,
     WEATHER,
+    is_near,
+    is_vector,
     says,
 )
 
@@ -141,3 +144,57 @@ def test_a_whole_answer_that_would_break_off_comes_from_another_model():
     content = raw.parse().choices[0].message.content
     assert says(content, "Hello!") and raw.headers["x-router-model"] in content
     assert raw.headers["x-router-trail"].startswith("thistle/brittle-2b:free")
+
+
+def test_a_model_is_looked_up_by_its_name():
+    listed = {model.id: model for model in client.models.list().data}
+    assert client.models.retrieve(LARGE) == listed[LARGE]
+    # By OpenRouter's name too, whose slash and colon the library escapes.
+    assert client.models.retrieve(f"aurelia/{LARGE}").object == "model"
+    with pytest.raises(openai.NotFoundError) as error:
+        client.models.retrieve("no-such-model")
+    assert error.value.body["message"] == UNKNOWN and error.value.body["type"] == "not_found_error"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_prompt_is_completed(stream):
+    answer = client.completions.create(model=LARGE, prompt="Hello!", max_tokens=4096, stream=stream)
+    if not stream:
+        assert answer.object == "text_completion" and answer.usage.completion_tokens > 0
+    pieces = list(answer) if stream else [answer]
+    choices = [choice for piece in pieces for choice in piece.choices]
+    assert says("".join(choice.text for choice in choices), "Hello!")
+    assert [choice.finish_reason for choice in choices if choice.finish_reason] == ["stop"]
+    assert len(pieces) > 10 or not stream
+
+
+def test_a_prompt_that_breaks_off_or_is_refused_says_so():
+    text = ""
+    with pytest.raises(openai.APIError) as error:
+        for piece in client.completions.create(model=BRITTLE, prompt="Hello!", stream=True):
+            text += piece.choices[0].text
+    assert (text, error.value.message) == (BROKEN, BREAK)
+    with pytest.raises(openai.PermissionDeniedError) as error:
+        client.completions.create(model=PRIM, prompt="Hello!")
+    assert error.value.body["message"] == REFUSAL
+
+
+def test_texts_and_tokens_become_vectors_in_their_order():
+    # In base64, as the library asks for if it is not told.
+    answer = client.embeddings.create(model=EMBEDDING, input=["One", "Two", "One"])
+    assert [entry.index for entry in answer.data] == [0, 1, 2] and answer.usage.prompt_tokens > 0
+    one, two, again = [entry.embedding for entry in answer.data]
+    assert is_vector(one) and is_near(one, again) and not is_near(one, two)
+    [alone] = client.embeddings.create(model=EMBEDDING, input="One", encoding_format="float").data
+    assert is_near(one, alone.embedding)
+    [short] = client.embeddings.create(model=EMBEDDING, input="One", dimensions=64).data
+    assert is_vector(short.embedding, 64)
+    tokens = client.embeddings.create(model=EMBEDDING, input=[[1, 2], [3]]).data
+    [first] = client.embeddings.create(model=EMBEDDING, input=[1, 2]).data
+    assert [is_near(first.embedding, entry.embedding) for entry in tokens] == [True, False]
+
+
+def test_an_unknown_model_gives_no_vectors():
+    with pytest.raises(openai.NotFoundError) as error:
+        client.embeddings.create(model="no-such-model", input="One")
+    assert "no-such-model" in error.value.body["message"] and error.value.body["type"] == "not_found_error"

@@ -119,6 +119,27 @@ async fn tools_are_called_and_their_results_quoted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tools_are_called_as_an_agents_user_tells() {
+    let sandbox = quiet().await;
+    let reminder = json!({"type": "text", "text": "<system-reminder>\nBe brief.\n</system-reminder>\n"});
+    let told = json!({"type": "text", "text": "Call the tool weather with {\"city\": \"Rome\", \"days\": 2}\n\
+        Call the tool weather with {\"city\": \"Oslo\"}\nCall the tool shell with {}"});
+    let user = json!({"role": "user", "content": [reminder, told]});
+    let system = json!({"role": "system", "content": "# Environment"});
+    let asked = json!({"tools": weather(), "messages": [user, system]});
+    let called = message(&sandbox, &with(MODEL, &asked));
+    let calls: Vec<Value> =
+        called["tool_calls"].as_array().unwrap().iter().map(|call| call["function"].clone()).collect();
+    let arguments = [r#"{"city":"Rome","days":2}"#, r#"{"city":"Oslo"}"#];
+    assert_eq!(calls, arguments.map(|arguments| json!({"name": "weather", "arguments": arguments})));
+    let result = |text: &str| json!({"role": "tool", "tool_call_id": "x", "content": text});
+    let more = json!({"role": "user", "content": [reminder]});
+    let asked = json!({"tools": weather(), "messages": [user, called, result("sun"), result("rain"), more, system]});
+    let content = &message(&sandbox, &with(MODEL, &asked))["content"];
+    assert_eq!(*content, json!(format!("Hello from {MODEL}. The tool said: rain")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn structured_output_is_json_that_fits_the_schema() {
     let sandbox = quiet().await;
     let schema = json!({"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}});
