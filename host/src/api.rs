@@ -14,6 +14,7 @@ mod encoding;
 pub mod error;
 pub mod kept;
 pub mod metrics;
+mod model_list;
 mod names;
 pub mod ollama;
 mod openai;
@@ -187,7 +188,7 @@ fn for_clients() -> [(&'static str, MethodRouter<Api>); 25] {
         ("/api/experimental/web_search", post(ollama::manage::no_cloud)),
         ("/api/experimental/web_fetch", post(ollama::manage::no_cloud)),
         ("/api/experimental/model-recommendations", get(ollama::manage::recommendations).head(without_head)),
-        ("/v1/models", get(openai::models)),
+        ("/v1/models", get(model_list::models)),
         ("/v1/chat/completions", post(openai::chat)),
         ("/v1/messages", post(anthropic::messages)),
         ("/v1/messages/count_tokens", post(anthropic::count_tokens)),
