@@ -15,6 +15,7 @@ mod encoding;
 pub mod error;
 pub mod kept;
 pub mod metrics;
+mod model_list;
 mod names;
 pub mod ollama;
 mod openai;
@@ -191,14 +192,14 @@ fn for_clients() -> [(&'static str, MethodRouter<Api>); 29] {
         ("/api/experimental/web_search", post(ollama::manage::no_cloud)),
         ("/api/experimental/web_fetch", post(ollama::manage::no_cloud)),
         ("/api/experimental/model-recommendations", get(ollama::manage::recommendations).head(without_head)),
-        ("/v1/responses", post(responses::create)),
-        ("/v1/messages", post(anthropic::messages)),
-        ("/v1/messages/count_tokens", post(anthropic::count_tokens)),
-        ("/v1/models", get(openai::models::models)),
-        ("/v1/models/{*id}", get(openai::models::model)),
         ("/v1/chat/completions", post(openai::chat::chat)),
         ("/v1/completions", post(openai::completions::completions)),
         ("/v1/embeddings", post(openai::embeddings::embeddings)),
+        ("/v1/models", get(model_list::models)),
+        ("/v1/models/{*id}", get(openai::models::model)),
+        ("/v1/responses", post(responses::create)),
+        ("/v1/messages", post(anthropic::messages)),
+        ("/v1/messages/count_tokens", post(anthropic::count_tokens)),
     ]
 }
 

@@ -214,6 +214,24 @@ async fn what_cannot_be_answered_is_told_in_anthropics_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn models_are_listed_in_the_protocol_of_who_asks() {
+    let host = Setup::new().models(&[MODEL, OTHER]).start().await;
+    let version = [("anthropic-version", "2023-06-01")];
+    let list = host.get_with("/v1/models", &version).await.json();
+    let model = |id: &str, name: &str, context: u32, output: Value| {
+        json!({"type": "model", "id": id, "display_name": name, "created_at": "2026-06-01T00:00:00Z",
+            "max_input_tokens": context, "max_tokens": output, "lifecycle": "active"})
+    };
+    let expected = json!({"first_id": "auto", "last_id": "next:free", "has_more": false, "data": [
+        model("auto", "auto", 200_000, Value::Null),
+        model("all:free", "The model acme/all:free", 200_000, json!(8_192)),
+        model("next:free", "The model acme/next:free", 190_000, json!(8_192)),
+    ]});
+    assert_eq!(list, expected);
+    assert_eq!(host.get("/v1/models").await.json()["object"], "list");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn names_of_claude_mean_any_model_where_the_operator_says_so() {
     let host = start(Setup::new().set("mode.unknown_model", "auto")).await;
     for stream in [false, true] {

@@ -1,11 +1,12 @@
 //! The Anthropic face: messages, and what they would take.
 //!
 //! Handlers only: what a request means is in [`convert`], how an answer is written
-//! in [`stream`] and [`whole`]. Nothing is counted exactly: models count
+//! in [`stream`] and [`whole`], the models are in [`listing`]. Nothing is counted exactly: models count
 //! differently, and the upstream tells only afterwards.
 
 pub mod convert;
 mod figures;
+mod listing;
 mod signature;
 mod stream;
 mod whole;
@@ -43,6 +44,11 @@ pub(super) async fn count_tokens(State(api): State<Api>, Extension(id): Extensio
     respond(id, count(&api, body).await)
 }
 
+/// `GET /v1/models`, for a client of Anthropic's.
+pub(super) async fn models(State(api): State<Api>) -> Response {
+    Json(listing::listed(&api.generation())).into_response()
+}
+
 /// What is known of an answer before its first chunk.
 struct Answer {
     /// Its id.
@@ -53,12 +59,15 @@ struct Answer {
     prompt_tokens: u32,
     /// Texts at which it is to end.
     stops: Vec<String>,
+    /// Ids that its calls must not have: some models give the same ones again in
+    /// each answer, and Claude Code takes a call with an old id for the old call.
+    taken: Vec<String>,
 }
 
 async fn answer(api: &Api, id: RequestId, body: Body) -> Result<Response, Error> {
     let (model, fields) = convert::read(&body::read(body, api.max_body()).await?)?;
     let first = first(api, &model);
-    let Asked { request, stops } = convert::message(model, fields, first.as_deref())?;
+    let Asked { request, stops, calls: taken } = convert::message(model, fields, first.as_deref())?;
     let (streaming, prompt_tokens) = (request.streaming, request.needs.input_tokens);
     let mut answered = api.answer(request).await?;
     let answer = Answer {
@@ -66,6 +75,7 @@ async fn answer(api: &Api, id: RequestId, body: Body) -> Result<Response, Error>
         model: answered.model.to_string(),
         prompt_tokens,
         stops,
+        taken,
     };
     if streaming {
         return Ok(sse::response(api, answered, Events::new(answer, id)));

@@ -111,6 +111,25 @@ async fn calls_that_come_mixed_are_taken_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_call_never_gets_the_id_of_an_earlier_one() {
+    let host = start(Setup::new()).await;
+    host.sandbox.always(MODEL, Upstream::chunks([]).tool_call("weather", &json!({})));
+    let old = "call_0_weather";
+    let history = json!([
+        {"role": "user", "content": "Hello"},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": old, "name": "weather", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": old, "content": "rain"}]},
+    ]);
+    for (more, is_kept) in [(json!({}), true), (json!({"messages": history}), false)] {
+        let events = events(&ask(&host, &more).await);
+        let begun = events.iter().find(|event| event["type"] == "content_block_start").unwrap();
+        assert_eq!(begun["content_block"]["id"] == old, is_kept, "{begun}");
+        let whole = host.post(MESSAGES, &hello(&more)).await.json();
+        assert_eq!(whole["content"][0]["id"] == old, is_kept, "{whole}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_ends_at_a_stop_even_if_the_model_does_not() {
     let host = start(Setup::new()).await;
     let endless = Step::Endless(json!({"choices": [{"index": 0, "delta": {"content": "and on "}}]}));

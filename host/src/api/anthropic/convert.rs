@@ -19,13 +19,15 @@ use crate::{
     chat::{Fields, Request},
 };
 
-/// What a call asks for: an answer, which is to end at one of these texts.
+/// What a call asks for.
 #[derive(Debug)]
 pub struct Asked {
-    /// The request.
+    /// The request for an answer.
     pub request: Request,
-    /// The texts.
+    /// Texts at which it is to end.
     pub stops: Vec<String>,
+    /// The ids of the calls before it.
+    pub calls: Vec<String>,
 }
 
 /// The most texts that the upstream takes as `stop`.
@@ -102,14 +104,14 @@ fn asked(model: String, mut fields: Fields, first: Option<&str>) -> Result<Asked
         fields.set("stop", stops.get(..MAX_STOPS).unwrap_or(&stops));
     }
     let thinks = think(&mut fields)?;
-    conversation(&mut fields, first)?;
+    let calls = conversation(&mut fields, first)?;
     tools::write(&mut fields)?;
     let mut request = Request::new(model, streaming, fields)?;
     if thinks {
         // Not a need: agents always ask for it, whatever the model.
         request.wishes |= Capabilities::REASONING;
     }
-    Ok(Asked { request, stops })
+    Ok(Asked { request, stops, calls })
 }
 
 /// Refuses what only Anthropic's servers could do, where an answer without it would
@@ -188,8 +190,9 @@ fn write_format(fields: &mut Fields, format: &RawValue) -> Result<(), Refused> {
     }
 }
 
-/// Writes the system prompt and the messages.
-fn conversation(fields: &mut Fields, first: Option<&str>) -> Result<(), Refused> {
+/// Writes the system prompt and the messages, and returns the ids of the calls in
+/// them.
+fn conversation(fields: &mut Fields, first: Option<&str>) -> Result<Vec<String>, Refused> {
     let system = fields.take("system");
     let given = fields.take("messages");
     let raw: Vec<&RawValue> = read_raw("messages", given.as_deref())?.unwrap_or_default();
@@ -209,7 +212,7 @@ fn conversation(fields: &mut Fields, first: Option<&str>) -> Result<(), Refused>
         return Err(Refused("messages: none of them says anything".to_owned()));
     }
     fields.set("messages", &outgoing);
-    Ok(())
+    Ok(outgoing.iter().flat_map(messages::Outgoing::calls).map(str::to_owned).collect())
 }
 
 fn read_raw<'a, T: serde::Deserialize<'a>>(name: &str, raw: Option<&'a RawValue>) -> Result<Option<T>, Refused> {

@@ -63,7 +63,7 @@ impl Events {
     /// Begins an answer to a request.
     pub(super) fn new(answer: Answer, request: RequestId) -> Self {
         Self {
-            open: Open::new(answer.model.clone()),
+            open: Open::new(answer.model.clone(), answer.taken),
             id: answer.id,
             model: answer.model,
             request,
@@ -93,7 +93,8 @@ impl Events {
     fn add(&mut self, delta: &Delta, frame: &mut BytesMut) {
         self.say(Kind::Thinking, delta.thinking().unwrap_or_default(), frame);
         if self.told == self.calls.len() {
-            delta.reasoning_details.iter().for_each(|piece| self.open.seal(piece, frame));
+            let calls = !delta.tool_calls.is_empty();
+            delta.reasoning_details.iter().for_each(|piece| self.open.seal(piece, calls, frame));
         }
         let text = self.stops.pass(delta.text().unwrap_or_default()).into_owned();
         self.say(Kind::Text, &text, frame);

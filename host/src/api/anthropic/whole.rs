@@ -68,7 +68,7 @@ pub(super) fn message(answer: Answer, chunks: &[Chunk]) -> Message {
         content.push(Block::Text { text });
     }
     let before = content.len();
-    content.extend(calls.finish(fresh_call_id).into_iter().filter_map(tool_use));
+    content.extend(calls.finish(fresh_call_id).into_iter().filter_map(|call| tool_use(call, &answer.taken)));
     let stop_reason = figures.stop_reason(content.len() > before, stops.is_over());
     Message {
         id: answer.id,
@@ -82,12 +82,13 @@ pub(super) fn message(answer: Answer, chunks: &[Chunk]) -> Message {
     }
 }
 
-/// Returns a call as a block; `None` for one that was cut off, for half a call must
+/// Returns a call as a block, with an id that is not taken; `None` for one that was cut off, for half a call must
 /// not be carried out.
-fn tool_use(call: ToolCall) -> Option<Block> {
+fn tool_use(call: ToolCall, taken: &[String]) -> Option<Block> {
     if !call.is_readable() {
         return None;
     }
     let input = RawValue::from_string(call.arguments).ok()?;
-    Some(Block::ToolUse { id: call.id, name: call.name, input })
+    let id = if taken.contains(&call.id) { fresh_call_id() } else { call.id };
+    Some(Block::ToolUse { id, name: call.name, input })
 }

@@ -53,6 +53,11 @@ impl<'a> Outgoing<'a> {
         }
     }
 
+    /// Returns the ids of its calls.
+    pub(super) fn calls(&self) -> impl Iterator<Item = &str> {
+        self.tool_calls.iter().map(|call| &*call.id)
+    }
+
     fn is_empty(&self) -> bool {
         self.content.0.is_empty() && self.reasoning.is_empty() && self.tool_calls.is_empty()
     }
@@ -90,13 +95,20 @@ struct Called<'a> {
 /// Returns the system prompt as a message; `None` if it says nothing.
 pub(super) fn system(content: Content<'_>) -> Result<Option<Outgoing<'_>>, Refused> {
     let mut said = Vec::new();
-    for (place, block) in content.into_blocks().into_iter().enumerate() {
-        if block.text.starts_with(BILLING) {
-            continue;
-        }
+    for (place, mut block) in content.into_blocks().into_iter().enumerate() {
+        block.text = without_billing(block.text);
         said.extend(text(block).map_err(|words| Refused(format!("system.{place}: {words}")))?);
     }
     Ok((!said.is_empty()).then(|| Outgoing::new("system", said)))
+}
+
+/// Takes Claude Code's line for Anthropic's accounts away, if the text begins with it.
+fn without_billing(text: Cow<'_, str>) -> Cow<'_, str> {
+    if !text.starts_with(BILLING) {
+        return text;
+    }
+    let rest = text.split_once('\n').map(|(_, rest)| rest.to_owned());
+    rest.unwrap_or_default().into()
 }
 
 /// Appends what the message at a place of the conversation becomes.

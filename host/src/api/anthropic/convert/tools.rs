@@ -2,8 +2,9 @@
 //!
 //! A client's own tools pass as they are. Of Anthropic's, those that the client
 //! carries out become functions with the schema that Claude was taught, see
-//! `known`; those that Anthropic's servers carry out can be called by nobody here
-//! and are left out. Knows no message.
+//! `known`; those that Anthropic's servers carry out can be called by nobody here.
+//! They are left out beside others; a request that has no others is there for their
+//! sake, and an answer without them would be made up. Knows no message.
 
 mod known;
 
@@ -33,6 +34,9 @@ pub(super) fn write(fields: &mut Fields) -> Result<(), Refused> {
         offered.add(tool).map_err(|words| Refused(format!("tools.{at}: {words}")))?;
     }
     choose(fields, &offered)?;
+    if let ([], [name, ..]) = (offered.tools.as_slice(), offered.left_out.as_slice()) {
+        return Err(Refused(format!("tools: {}", theirs(name))));
+    }
     if !offered.tools.is_empty() {
         fields.set("tools", &offered.tools);
     }
@@ -119,17 +123,17 @@ impl<'a> Offered<'a> {
 
     /// Tells why the model cannot be made to call a tool, if it cannot.
     fn refusal(&self, choice: &ToolChoice<'_>) -> Option<String> {
-        let ours = |name: &str| format!("the tool `{name}` is one of Anthropic's servers', and cannot be called here");
         match &*choice.kind {
-            "any" if self.tools.is_empty() => Some(match self.left_out.first() {
-                Some(name) => ours(name),
-                None => "there are no tools to choose from".to_owned(),
-            }),
-            "tool" if self.left_out.iter().any(|name| *name == choice.name) => Some(ours(&choice.name)),
+            "any" if self.tools.is_empty() => Some("there are no tools to choose from".to_owned()),
+            "tool" if self.left_out.iter().any(|name| *name == choice.name) => Some(theirs(&choice.name)),
             "tool" if !self.has(&choice.name) => Some(format!("the tool `{}` is not among the tools", choice.name)),
             _ => None,
         }
     }
+}
+
+fn theirs(name: &str) -> String {
+    format!("the tool `{name}` is one of Anthropic's servers', and cannot be called here")
 }
 
 fn choose(fields: &mut Fields, offered: &Offered<'_>) -> Result<(), Refused> {

@@ -33,8 +33,9 @@ pub(super) struct Open {
     begun: u32,
     /// What the upstream wants back of the thinking.
     sealed: Sealed,
-    /// The ids of the calls that were told.
+    /// The ids of the calls so far, those of earlier answers too.
     ids: Vec<String>,
+    has_called: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,9 +47,10 @@ enum State {
 }
 
 impl Open {
-    /// Begins with none; `model` is who answers.
-    pub(super) fn new(model: String) -> Self {
-        Self { model, state: State::None, begun: 0, sealed: Sealed::default(), ids: Vec::new() }
+    /// Begins with none; `model` is who answers, `taken` the ids that no call may
+    /// have.
+    pub(super) fn new(model: String, taken: Vec<String>) -> Self {
+        Self { model, state: State::None, begun: 0, sealed: Sealed::default(), ids: taken, has_called: false }
     }
 
     /// Tells whether it is a call.
@@ -58,7 +60,7 @@ impl Open {
 
     /// Tells whether a call was told.
     pub(super) fn has_called(&self) -> bool {
-        !self.ids.is_empty()
+        self.has_called
     }
 
     /// Tells text or thinking, in a block of its kind.
@@ -71,10 +73,13 @@ impl Open {
         self.add(piece, frame);
     }
 
-    /// Keeps a piece of the thinking for its signature. One that is worth nothing
-    /// without gets a block of its own, if none is open for it.
-    pub(super) fn seal(&mut self, piece: &ReasoningDetail, frame: &mut BytesMut) {
-        if is_sealed(piece) {
+    /// Keeps a piece of the thinking for its signature.
+    ///
+    /// One that is worth nothing unless it comes back gets a block of its own, if
+    /// none is open for it; but not after text unless `calls` follow, for clients
+    /// take the last block of an answer for what it says.
+    pub(super) fn seal(&mut self, piece: &ReasoningDetail, calls: bool, frame: &mut BytesMut) {
+        if is_sealed(piece) && (calls || self.begun == 0) {
             self.words(Kind::Thinking, frame);
         }
         self.sealed.add(piece);
@@ -124,6 +129,7 @@ impl Open {
         let id = if is_own { call.id.clone() } else { fresh_call_id() };
         self.begin(Block::ToolUse { id: &id, name: &call.name, input: Empty {} }, State::Call(0), frame);
         self.ids.push(id);
+        self.has_called = true;
         0
     }
 

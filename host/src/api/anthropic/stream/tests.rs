@@ -10,7 +10,13 @@ use crate::api::anthropic::whole;
 
 fn answer(stops: &[&str]) -> Answer {
     let stops = stops.iter().map(|stop| (*stop).to_owned()).collect();
-    Answer { id: "msg_1".to_owned(), model: "a/b:free".to_owned(), prompt_tokens: 7, stops }
+    Answer {
+        id: "msg_1".to_owned(),
+        model: "a/b:free".to_owned(),
+        prompt_tokens: 7,
+        stops,
+        taken: vec!["taken".to_owned()],
+    }
 }
 
 fn chunks(chunks: &[Value]) -> Vec<Chunk> {
@@ -152,8 +158,8 @@ fn events_come_in_anthropics_order() {
         json!({"input_tokens": 7, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 0});
     let message = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "a/b:free", "content": [],
         "stop_reason": null, "stop_sequence": null, "usage": told});
-    let step = |index: u32, delta: Value| json!({"type": "content_block_delta", "index": index, "delta": delta});
-    let stop = |index: u32| json!({"type": "content_block_stop", "index": index});
+    let added = |index: u32, delta: Value| json!({"type": "content_block_delta", "index": index, "delta": delta});
+    let ended = |index: u32| json!({"type": "content_block_stop", "index": index});
     let usage =
         json!({"input_tokens": 11, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 3});
     let expected = json!([
@@ -161,19 +167,19 @@ fn events_come_in_anthropics_order() {
             {"type": "message_start", "message": message},
             {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": "", "signature": ""}},
             {"type": "ping"},
-            step(0, json!({"type": "thinking_delta", "thinking": "Hm. "})),
+            added(0, json!({"type": "thinking_delta", "thinking": "Hm. "})),
         ],
-        [step(0, json!({"type": "thinking_delta", "thinking": "So."}))],
+        [added(0, json!({"type": "thinking_delta", "thinking": "So."}))],
         [
-            step(0, json!({"type": "signature_delta", "signature": signature()})),
-            stop(0),
+            added(0, json!({"type": "signature_delta", "signature": signature()})),
+            ended(0),
             {"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": ""}},
-            step(1, json!({"type": "text_delta", "text": "Hi"})),
+            added(1, json!({"type": "text_delta", "text": "Hi"})),
         ],
         [],
         [],
         [
-            stop(1),
+            ended(1),
             {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": null}, "usage": usage},
             {"type": "message_stop"},
         ],
@@ -284,14 +290,16 @@ fn a_call_that_a_limit_cut_off_is_not_told_as_one_that_can_be_carried_out() {
 }
 
 #[test]
-fn ids_that_are_missing_or_double_are_mended() {
-    let given = [call(0, "", "f", "{}"), call(1, "c", "f", "{}"), call(2, "c", "f", "{}"), finish("tool_calls")];
+fn ids_that_are_missing_double_or_taken_are_mended() {
+    let calls = ["", "c", "c", "taken"].into_iter().zip(0..).map(|(id, index)| call(index, id, "f", "{}"));
+    let given: Vec<Value> = calls.chain([finish("tool_calls")]).collect();
     let whole = serde_json::to_value(whole::message(answer(&[]), &chunks(&given))).unwrap();
     for message in [spelled(&frames(&[], &given).concat()), whole] {
         let ids: Vec<&str> =
             message["content"].as_array().unwrap().iter().map(|block| block["id"].as_str().unwrap()).collect();
-        let [first, "c", third] = ids[..] else { panic!("{ids:?}") };
-        assert!(first != third && [first, third].iter().all(|id| id.starts_with("toolu_")), "{ids:?}");
+        let [first, "c", third, fourth] = ids[..] else { panic!("{ids:?}") };
+        assert!(first != third && third != fourth && first != fourth, "{ids:?}");
+        assert!([first, third, fourth].iter().all(|id| id.starts_with("toolu_")), "{ids:?}");
     }
 }
 
@@ -322,6 +330,15 @@ fn sealed_thinking_is_in_the_signature() {
     for message in [spelled(&frames(&[], &given).concat()), whole] {
         assert_eq!((opened(&message), &message["content"][0]["thinking"]), (details.clone(), &json!("Hm. So.")));
     }
+    // After the text there is no place for it, unless a call follows.
+    let late = json!({"choices": [{"delta": {"reasoning_details": secret["choices"][0]["delta"]["reasoning_details"],
+        "tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}]}}]});
+    let kinds = |given: &[Value]| -> Vec<String> {
+        let message = spelled(&frames(&[], given).concat());
+        message["content"].as_array().unwrap().iter().map(|block| block["type"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(kinds(&[text("Hi"), secret.clone()]), ["text"]);
+    assert_eq!(kinds(&[text("Hi"), late]), ["text", "thinking", "tool_use"]);
     // What only its vendor can read is a block without words.
     let message = spelled(&frames(&[], &[secret, text("Hi")]).concat());
     assert_eq!((opened(&message), &message["content"][0]["thinking"]), (json!([details[1]]), &json!("")));
