@@ -37,11 +37,11 @@ async fn every_answer_tells_model_attempts_policy_and_request() {
         let policy = header("x-router-policy");
         assert!(policy.starts_with("free-mode/") && policy.ends_with("; generation=1"), "{policy}");
         ids.push(header("x-router-request-id").to_owned());
-        let expected = match (form.is_openai(), form.streaming) {
-            (true, true) => "text/event-stream",
-            (false, true) => "application/x-ndjson",
-            (true, false) => "application/json",
-            (false, false) => "application/json; charset=utf-8",
+        let expected = match (form.is_ollama(), form.streaming) {
+            (false, true) => "text/event-stream",
+            (true, true) => "application/x-ndjson",
+            (false, false) => "application/json",
+            (true, false) => "application/json; charset=utf-8",
         };
         assert_eq!(header("content-type"), expected, "{form:?}");
     }
@@ -53,7 +53,7 @@ async fn every_answer_tells_model_attempts_policy_and_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ollama_lines_have_the_fields_that_its_clients_read() {
     let host = Setup::new().models(&[MODEL]).start().await;
-    for form in forms(true).filter(|form| !form.is_openai()) {
+    for form in forms(true).filter(|form| form.is_ollama()) {
         host.sandbox.script(MODEL, [Reply::text("One two").usage(11, 3)]);
         let lines = host.ask(form, "all:free").await.lines();
         let word = |text: &str| match form.path {
@@ -128,7 +128,7 @@ async fn thinking_comes_before_the_answer_in_its_own_field() {
     for (form, field) in forms(true).zip(["/message/thinking", "/thinking", "/choices/0/delta/reasoning"]) {
         host.sandbox.script(MODEL, [Reply::text("So be it.").reasoning("Let me think.")]);
         let answer = host.ask(form, "auto").await;
-        let pieces = if form.is_openai() { answer.events() } else { answer.lines() };
+        let pieces = form.pieces(&answer);
         let thought: String = pieces.iter().filter_map(|piece| piece.pointer(field)?.as_str()).collect();
         assert_eq!((thought.as_str(), answer.content().as_str()), ("Let me think.", "So be it."), "{form:?}");
     }
@@ -166,7 +166,7 @@ async fn thinking_is_asked_of_models_that_think_and_is_not_shown_to_those_who_do
 async fn an_answer_ends_at_a_stop_even_if_the_model_does_not() {
     let host = Setup::new().models(&[MODEL]).start().await;
     let stops = json!(["1", "2", "3", "4", "</answer>"]);
-    for form in FORMS.into_iter().filter(|form| !form.is_openai()) {
+    for form in FORMS.into_iter().filter(|form| form.is_ollama()) {
         let mut body = form.body("auto", "Hello");
         body["options"] = json!({"stop": stops});
         let endless = Step::Endless(data(Step::text("and on ")));

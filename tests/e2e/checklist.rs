@@ -79,10 +79,10 @@ async fn point_4_an_unknown_model_is_404_in_each_protocols_words() {
         let reply = host.ask(form, "nothing").await;
         let told = reply.json();
         assert_eq!(reply.status, 404, "{form:?}: {told}");
-        if form.is_openai() {
-            assert_eq!(told["error"]["type"], "not_found_error", "{told}");
-        } else {
+        if form.is_ollama() {
             assert_eq!(told, json!({"error": "model 'nothing' not found"}));
+        } else {
+            assert_eq!(told["error"]["type"], "not_found_error", "{told}");
         }
     }
 }

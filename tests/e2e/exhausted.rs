@@ -42,7 +42,7 @@ async fn check(reply: Reply, expected: Expected) {
             let standing = if expected.rests { "cooling" } else { "ready" };
             assert_eq!(host.standing(id).await, (standing.to_owned(), Some(expected.code.to_owned())), "{form:?}");
         }
-        if form.is_openai() {
+        if form.has_openai_errors() {
             assert_eq!(answer.json()["error"]["code"], expected.code);
         }
         let attempts = form.attempts(&answer);

@@ -19,9 +19,6 @@ use crate::support::{
 /// The model that answers in place of the others: the largest.
 const GOOD: &str = "acme/good:free";
 
-/// One model to fail for each form, so that a rest shows which fault it is of.
-const FAILING: [&str; 6] = ["acme/a:free", "acme/b:free", "acme/c:free", "acme/d:free", "acme/e:free", "acme/f:free"];
-
 const RESTS: bool = true;
 const INNOCENT: bool = false;
 
@@ -30,14 +27,15 @@ type Case = (Reply, &'static str, bool);
 
 /// Has the named model of each form fail in this way, and the large one answer.
 async fn check(setup: Setup, (reply, kind, rests): Case) {
-    let mut models = vec![GOOD];
-    models.extend(FAILING);
+    // One model to fail for each form, so that a rest shows which fault it is of.
+    let failing: Vec<String> = (0..FORMS.len()).map(|number| format!("acme/f{number}:free")).collect();
+    let models: Vec<&str> = std::iter::once(GOOD).chain(failing.iter().map(String::as_str)).collect();
     let host = setup.models(&models).start().await;
-    for id in FAILING {
+    for id in &failing {
         host.sandbox.always(id, reply.clone());
     }
-    let answers = FORMS.iter().zip(FAILING).map(|(form, id)| host.ask(*form, id));
-    for ((form, id), answer) in FORMS.iter().zip(FAILING).zip(join_all(answers).await) {
+    let answers = FORMS.iter().zip(&failing).map(|(form, id)| host.ask(*form, id));
+    for ((form, id), answer) in FORMS.iter().zip(&failing).zip(join_all(answers).await) {
         let trail = format!("{id}={kind}");
         assert_eq!(Told::by(&answer), Told::hello(GOOD, 2, Some(&trail)), "{form:?}");
         assert!(form.is_finished(&answer), "{form:?}: {}", answer.text);

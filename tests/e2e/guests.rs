@@ -172,13 +172,7 @@ fn small() -> Setup {
 
 /// Returns a request for any model that has the [`MARK`].
 pub fn marked(form: Form) -> Value {
-    let mut body = form.body("auto", "Hello");
-    if form.is_openai() {
-        body["max_tokens"] = json!(MARK);
-    } else {
-        body["options"] = json!({"num_predict": MARK});
-    }
-    body
+    form.body_within("auto", MARK)
 }
 
 impl Host {

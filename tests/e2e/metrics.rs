@@ -46,9 +46,9 @@ async fn what_happened_is_counted_by_route_model_and_kind() {
         )
         .await,
         [
-            "first_token_seconds_count 7",
+            "first_token_seconds_count 13",
             "model_answers_total{model=\"acme/a:free\"} 0",
-            "model_answers_total{model=\"acme/b:free\"} 6",
+            "model_answers_total{model=\"acme/b:free\"} 12",
             "model_failures_total{model=\"acme/a:free\",kind=\"gated\"} 1",
             "model_failures_total{model=\"acme/b:free\",kind=\"interrupted\"} 1",
             "model_in_flight{model=\"acme/a:free\"} 0",
@@ -57,6 +57,9 @@ async fn what_happened_is_counted_by_route_model_and_kind() {
             "requests_total{route=\"/api/chat\",status=\"400\"} 1",
             "requests_total{route=\"/api/generate\",status=\"200\"} 2",
             "requests_total{route=\"/v1/chat/completions\",status=\"200\"} 2",
+            "requests_total{route=\"/v1/completions\",status=\"200\"} 2",
+            "requests_total{route=\"/v1/messages\",status=\"200\"} 2",
+            "requests_total{route=\"/v1/responses\",status=\"200\"} 2",
             "requests_total{route=\"other\",status=\"404\"} 1",
         ]
     );

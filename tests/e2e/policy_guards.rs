@@ -11,7 +11,7 @@ use crate::{
     guests::{BY_EMBEDDED, Bad, Guest, MODELS, marked, refused_as_a_change, refused_at_start},
     support::{
         POLICY, Setup,
-        ask::{FORMS, Told},
+        ask::{FORMS, Form, Told},
         models,
     },
 };
@@ -292,7 +292,7 @@ async fn a_denial_reaches_the_client_with_its_status_brought_into_bounds() {
         for form in FORMS {
             let reply = host.post(form.path, &marked(form)).await;
             assert_eq!((reply.status, form.error(&reply).as_str()), (told, "For tests."), "{form:?}");
-            if form.is_openai() {
+            if form.has_openai_errors() {
                 assert_eq!(reply.json()["error"]["code"], "reversed");
             }
         }
@@ -310,17 +310,16 @@ async fn no_policy_sends_a_request_with_tools_to_a_model_without() {
         "(call $pick (i32.const 512) (i32.const 1) (f32.const 1)) (return (call $route (i32.const 512) (i32.const 1)))",
     );
     let host = Setup::new().scenario(scenario).policy(guest.component()).start().await;
-    let tool =
-        json!({"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}});
-    for form in FORMS.into_iter().filter(|form| form.path != "/api/generate") {
+    let with_tools: Vec<Form> = FORMS.into_iter().filter(|form| form.takes_tools()).collect();
+    for &form in &with_tools {
         let mut body = marked(form);
         let plain = host.post(form.path, &body).await;
         assert_eq!(plain.header("x-router-model"), Some("b/no-tools:free"), "{form:?}");
-        body["tools"] = json!([tool]);
-        let with_tools = host.post(form.path, &body).await;
-        assert_eq!((with_tools.status, with_tools.header("x-router-model")), (200, Some("a/tools:free")), "{form:?}");
+        body["tools"] = json!([form.tool("add")]);
+        let answer = host.post(form.path, &body).await;
+        assert_eq!((answer.status, answer.header("x-router-model")), (200, Some("a/tools:free")), "{form:?}");
     }
-    assert_eq!(host.faults().await, 4);
+    assert_eq!(host.faults().await, with_tools.len() as u64);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -212,7 +212,7 @@ async fn start() -> Host {
 
 async fn check(host: &Host, case: &Case) -> Vec<Went> {
     let mut all = Vec::new();
-    for form in FORMS.into_iter().filter(|form| !form.is_openai()) {
+    for form in FORMS.into_iter().filter(|form| form.is_ollama()) {
         host.sandbox.script(RANDOM, [case.reply()]);
         let body = form.body("random:free", "Hello");
         let went = if form.streaming {

@@ -94,7 +94,7 @@ async fn start() -> Host {
 
 async fn check(reply: Reply, expected: Read) {
     let host = start().await;
-    for form in forms(true).filter(|form| !form.is_openai()) {
+    for form in forms(true).filter(|form| form.is_ollama()) {
         host.sandbox.script(MODEL, [reply.clone()]);
         let wire = host.wire(form.path, &form.body("model:free", "Hello")).await;
         assert_eq!(Read::by(&wire, form), expected, "{form:?}");

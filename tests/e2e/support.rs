@@ -305,22 +305,42 @@ impl Reply {
         self.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// Returns the data of a streamed OpenAI answer, `[DONE]` as text.
+    /// Returns the data of an answer streamed as events, `[DONE]` as text.
     pub fn events(&self) -> Vec<Value> {
-        let data = self.text.split("\n\n").filter_map(|event| event.strip_prefix("data: "));
+        let data =
+            self.text.split("\n\n").filter_map(|event| event.lines().find_map(|line| line.strip_prefix("data: ")));
         data.map(|data| serde_json::from_str(data).unwrap_or_else(|_| Value::from(data))).collect()
     }
 
     /// Returns the text that an answer spells, in whichever protocol and form.
     pub fn content(&self) -> String {
-        let pieces = if self.text.starts_with("data: ") { self.events() } else { self.lines() };
-        let text = |piece: &Value| {
-            ["/message/content", "/response", "/choices/0/delta/content", "/choices/0/message/content"]
-                .iter()
-                .find_map(|path| piece.pointer(path)?.as_str().map(str::to_owned))
-        };
-        pieces.iter().filter_map(text).collect()
+        let is_events = ["data: ", "event: "].iter().any(|start| self.text.starts_with(start));
+        let pieces = if is_events { self.events() } else { self.lines() };
+        pieces.iter().map(spelt).collect()
     }
+}
+
+/// Returns the text that a piece adds, or that a whole answer spells.
+fn spelt(piece: &Value) -> String {
+    let of_kind = |list: &Value, kind: &str| -> String {
+        let parts = list.as_array().into_iter().flatten().filter(|part| part["type"] == kind);
+        parts.filter_map(|part| part["text"].as_str()).collect()
+    };
+    match piece["type"].as_str() {
+        // Its pieces as they come; what it says again at the end is not counted.
+        Some("response.output_text.delta") => return piece["delta"].as_str().unwrap_or_default().to_owned(),
+        Some("message") => return of_kind(&piece["content"], "text"),
+        Some("content_block_delta") => return piece["delta"]["text"].as_str().unwrap_or_default().to_owned(),
+        Some(_) => return String::new(),
+        None => {}
+    }
+    if piece["object"] == "response" {
+        let items = piece["output"].as_array().into_iter().flatten();
+        return items.map(|item| of_kind(&item["content"], "output_text")).collect();
+    }
+    let paths =
+        ["/message/content", "/response", "/choices/0/delta/content", "/choices/0/message/content", "/choices/0/text"];
+    paths.iter().find_map(|path| piece.pointer(path)?.as_str()).unwrap_or_default().to_owned()
 }
 
 fn write(path: &Path, content: impl AsRef<[u8]>) {

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use crate::support::{Host, PATIENCE, Reply};
 
+/// What [`Form::body`] allows where a protocol insists on a limit.
+pub const MAX_TOKENS: u32 = 4096;
+
 /// A route, and whether the answer is wanted in pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Form {
@@ -16,14 +19,33 @@ pub struct Form {
     pub streaming: bool,
 }
 
-/// Every route that answers, streaming first.
-pub const FORMS: [Form; 6] = [
+/// A protocol, as far as tests tell them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Face {
+    /// Lines of JSON, and errors that are texts.
+    Ollama,
+    /// Chat completions, and the older completions.
+    OpenAi,
+    /// OpenAI's Responses.
+    Responses,
+    /// Anthropic's Messages.
+    Anthropic,
+}
+
+/// Every route that answers; of the first six and of the rest those that stream first.
+pub const FORMS: [Form; 12] = [
     Form { path: "/api/chat", streaming: true },
     Form { path: "/api/generate", streaming: true },
     Form { path: "/v1/chat/completions", streaming: true },
     Form { path: "/api/chat", streaming: false },
     Form { path: "/api/generate", streaming: false },
     Form { path: "/v1/chat/completions", streaming: false },
+    Form { path: "/v1/completions", streaming: true },
+    Form { path: "/v1/responses", streaming: true },
+    Form { path: "/v1/messages", streaming: true },
+    Form { path: "/v1/completions", streaming: false },
+    Form { path: "/v1/responses", streaming: false },
+    Form { path: "/v1/messages", streaming: false },
 ];
 
 /// Returns the forms that stream, or those that do not.
@@ -32,46 +54,129 @@ pub fn forms(streaming: bool) -> impl Iterator<Item = Form> {
 }
 
 impl Form {
-    /// Returns whether the answer has OpenAI's shape.
-    pub fn is_openai(self) -> bool {
-        self.path.starts_with("/v1/")
+    /// Returns the protocol.
+    pub fn face(self) -> Face {
+        match self.path {
+            "/v1/messages" => Face::Anthropic,
+            "/v1/responses" => Face::Responses,
+            path if path.starts_with("/v1/") => Face::OpenAi,
+            _ => Face::Ollama,
+        }
+    }
+
+    /// Returns whether it is one of Ollama's.
+    pub fn is_ollama(self) -> bool {
+        self.face() == Face::Ollama
+    }
+
+    /// Returns whether errors have OpenAI's shape.
+    pub fn has_openai_errors(self) -> bool {
+        matches!(self.face(), Face::OpenAi | Face::Responses)
+    }
+
+    /// Returns whether tools can be offered.
+    pub fn takes_tools(self) -> bool {
+        !matches!(self.path, "/api/generate" | "/v1/completions")
     }
 
     /// Returns a request that says `text`.
     pub fn body(self, model: &str, text: &str) -> Value {
         let mut body = json!({"model": model, "stream": self.streaming});
-        if self.path == "/api/generate" {
-            body["prompt"] = json!(text);
-        } else {
-            body["messages"] = json!([{"role": "user", "content": text}]);
+        match self.path {
+            "/api/generate" | "/v1/completions" => body["prompt"] = json!(text),
+            "/v1/responses" => body["input"] = json!(text),
+            _ => body["messages"] = json!([{"role": "user", "content": text}]),
+        }
+        if self.face() == Face::Anthropic {
+            body["max_tokens"] = json!(MAX_TOKENS);
         }
         body
     }
 
-    /// Returns whether an answer says that it is complete.
+    /// Returns a request that allows so many tokens for the answer.
+    pub fn body_within(self, model: &str, tokens: u32) -> Value {
+        let mut body = self.body(model, "Hello");
+        match self.face() {
+            Face::Ollama => body["options"] = json!({"num_predict": tokens}),
+            Face::OpenAi | Face::Anthropic => body["max_tokens"] = json!(tokens),
+            Face::Responses => body["max_output_tokens"] = json!(tokens),
+        }
+        body
+    }
+
+    /// Returns a tool without parameters.
+    pub fn tool(self, name: &str) -> Value {
+        let schema = json!({"type": "object", "properties": {}});
+        match self.face() {
+            Face::Ollama | Face::OpenAi => {
+                json!({"type": "function", "function": {"name": name, "parameters": schema}})
+            }
+            Face::Responses => json!({"type": "function", "name": name, "parameters": schema}),
+            Face::Anthropic => json!({"name": name, "input_schema": schema}),
+        }
+    }
+
+    /// Returns the pieces of an answer, or the one object.
+    pub fn pieces(self, reply: &Reply) -> Vec<Value> {
+        if self.streaming && !self.is_ollama() { reply.events() } else { reply.lines() }
+    }
+
+    /// Returns how often an answer says that it is complete.
+    pub fn endings(self, reply: &Reply) -> usize {
+        let ends = |piece: &Value| match (self.face(), self.streaming) {
+            (Face::Ollama, _) => piece["done"] == true,
+            (Face::OpenAi, _) => piece["choices"][0]["finish_reason"].is_string(),
+            (Face::Responses, true) => {
+                ["response.completed", "response.incomplete"].iter().any(|end| piece["type"] == *end)
+            }
+            (Face::Responses, false) => ["completed", "incomplete"].iter().any(|end| piece["status"] == *end),
+            (Face::Anthropic, true) => piece["type"] == "message_stop",
+            (Face::Anthropic, false) => piece["stop_reason"].is_string(),
+        };
+        self.pieces(reply).iter().filter(|piece| ends(piece)).count()
+    }
+
+    /// Returns whether an answer says that it is complete, once and at its end.
     pub fn is_finished(self, reply: &Reply) -> bool {
-        match (self.is_openai(), self.streaming) {
-            (true, true) => reply.events().last() == Some(&json!("[DONE]")),
-            (true, false) => reply.json()["choices"][0]["finish_reason"].is_string(),
-            (false, _) => reply.lines().last().is_some_and(|line| line["done"] == true),
+        let done = self.pieces(reply).last() == Some(&json!("[DONE]"));
+        self.endings(reply) == 1 && done == (self.streaming && self.face() == Face::OpenAi)
+    }
+
+    /// Returns what an answer says that was cut by its length.
+    pub fn length_reason(self) -> &'static str {
+        match self.face() {
+            Face::Ollama => "\"done_reason\":\"length\"",
+            Face::OpenAi => "\"finish_reason\":\"length\"",
+            Face::Responses => "\"reason\":\"max_output_tokens\"",
+            Face::Anthropic => "\"stop_reason\":\"max_tokens\"",
         }
     }
 
     /// Returns the words of an error, which must have the protocol's shape.
     pub fn error(self, reply: &Reply) -> String {
         let body = reply.json();
-        let told = if self.is_openai() { &body["error"]["message"] } else { &body["error"] };
+        let told = if self.is_ollama() { &body["error"] } else { &body["error"]["message"] };
         let told = told.as_str().unwrap_or_else(|| panic!("no error in {body}")).to_owned();
         let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         // After tries each is told for programs, where the protocol has room for it.
-        match (self.is_openai(), reply.header("x-router-trail").is_some()) {
-            (false, false) => assert_eq!(keys(&body), ["error"]),
-            (false, true) => assert_eq!(keys(&body), ["attempts", "error"]),
-            (true, with_attempts) => {
-                let all = ["code", "message", "metadata", "param", "type"];
-                let expected = all.into_iter().filter(|key| with_attempts || *key != "metadata");
+        let tries = if self.has_openai_errors() { "metadata" } else { "attempts" };
+        let expected = |all: &[&str]| {
+            let tried = reply.header("x-router-trail").is_some();
+            all.iter().filter(|key| tried || **key != tries).map(|key| (*key).to_owned()).collect::<Vec<_>>()
+        };
+        match self.face() {
+            Face::Ollama => assert_eq!(keys(&body), expected(&["attempts", "error"])),
+            Face::OpenAi | Face::Responses => {
                 assert_eq!(keys(&body), ["error"]);
-                assert_eq!(keys(&body["error"]), expected.collect::<Vec<_>>());
+                assert_eq!(keys(&body["error"]), expected(&["code", "message", "metadata", "param", "type"]));
+            }
+            Face::Anthropic => {
+                assert_eq!(
+                    (keys(&body), &body["type"]),
+                    (["error", "request_id", "type"].map(str::to_owned).to_vec(), &json!("error"))
+                );
+                assert_eq!(keys(&body["error"]), expected(&["attempts", "message", "type"]));
+                assert_eq!(body["request_id"].as_str(), reply.header("x-router-request-id"));
             }
         }
         told
@@ -79,16 +184,25 @@ impl Form {
 
     /// Returns the tries that an error tells for programs.
     pub fn attempts(self, reply: &Reply) -> Value {
-        let path = if self.is_openai() { "/error/metadata/attempts" } else { "/attempts" };
+        let path = match self.face() {
+            Face::Ollama => "/attempts",
+            Face::OpenAi | Face::Responses => "/error/metadata/attempts",
+            Face::Anthropic => "/error/attempts",
+        };
         reply.json().pointer(path).cloned().unwrap_or_default()
     }
 
     /// Returns the words of the error in a stream that broke off.
     pub fn late_error(self, reply: &Reply) -> Option<String> {
-        let pieces = if self.is_openai() { reply.events() } else { reply.lines() };
-        let error = pieces.last()?.get("error")?;
-        let told = if self.is_openai() { error.get("message")? } else { error };
-        told.as_str().map(str::to_owned)
+        let last = self.pieces(reply).pop()?;
+        let path = match self.face() {
+            Face::Ollama => "/error",
+            Face::OpenAi => "/error/message",
+            Face::Responses if last["type"] == "response.failed" => "/response/error/message",
+            Face::Anthropic if last["type"] == "error" => "/error/message",
+            Face::Responses | Face::Anthropic => return None,
+        };
+        last.pointer(path)?.as_str().map(str::to_owned)
     }
 }
 
