@@ -125,16 +125,15 @@ impl Answer {
     }
 
     fn speak(&mut self, choice: &Choice, delta: &Delta, frame: &mut BytesMut) {
-        let words = |text: &Option<String>| text.as_deref().filter(|text| !text.is_empty()).map(str::to_owned);
-        if let Some(text) = words(&delta.content) {
+        if let Some(text) = filled(delta.content.as_ref()) {
             let logprobs = if self.head.form.logprobs { items::probabilities(choice) } else { Vec::new() };
-            self.say(&text, false, logprobs, frame);
+            self.say(text, false, logprobs, frame);
         }
         if let Some(annotations) = &delta.annotations {
             self.annotate(items::annotations(annotations), frame);
         }
-        if let Some(text) = words(&delta.refusal) {
-            self.say(&text, true, Vec::new(), frame);
+        if let Some(text) = filled(delta.refusal.as_ref()) {
+            self.say(text, true, Vec::new(), frame);
         }
     }
 
@@ -296,6 +295,10 @@ impl Answer {
         self.open = Some(at);
         at
     }
+}
+
+fn filled(text: Option<&String>) -> Option<&str> {
+    text.map(String::as_str).filter(|text| !text.is_empty())
 }
 
 impl Encode for Answer {

@@ -7,7 +7,7 @@
 //! Outside facts: `openai/types/responses/response.py` of the Python package
 //! `openai` 3.57, and openresponses.org for members that must not be left out.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -46,7 +46,7 @@ const ECHOED: [(&str, &str); 18] = [
 impl Echo {
     /// Copies what is repeated.
     pub(super) fn of(fields: &Fields) -> Self {
-        Self(ECHOED.iter().map(|(name, _)| (*name, fields.get(name).map(on_one_line))).collect())
+        Self(ECHOED.iter().map(|(name, usual)| (*name, fields.get(name).map(|said| repeated(said, usual)))).collect())
     }
 
     /// Returns the members, each as JSON.
@@ -58,11 +58,17 @@ impl Echo {
     }
 }
 
-/// Returns a value without line breaks, which would end the line of an event:
-/// in JSON they can only stand between tokens.
-fn on_one_line(value: &RawValue) -> Box<RawValue> {
-    let text = value.get().replace(['\r', '\n'], " ");
-    RawValue::from_string(text).unwrap_or_else(|_| value.to_owned())
+/// Returns a value as it is repeated: an object with the usual members where it
+/// has none of its own, and nothing with line breaks, which would end the line of
+/// an event; in JSON they can only stand between tokens.
+fn repeated(said: &RawValue, usual: &str) -> Box<RawValue> {
+    let members = |text: &str| serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(text);
+    let mut text = said.get().to_owned();
+    if let (Ok(mut all), Ok(own)) = (members(usual), members(&text)) {
+        all.extend(own);
+        text = serde_json::to_string(&all).unwrap_or(text);
+    }
+    RawValue::from_string(text.replace(['\r', '\n'], " ")).unwrap_or_else(|_| said.to_owned())
 }
 
 /// How an answer stands.

@@ -89,7 +89,7 @@ fn a_whole_answer_has_all_members_and_repeats_its_request() {
             "frequency_penalty": 0, "presence_penalty": 0, "instructions": "Be brief.", "max_output_tokens": null,
             "max_tool_calls": null, "metadata": {"a": "b"}, "parallel_tool_calls": true, "prompt_cache_key": null,
             "reasoning": {"effort": null, "summary": null}, "safety_identifier": null, "temperature": 0.5,
-            "text": {"verbosity": "low"}, "tool_choice": "auto", "tools": [{"type": "function", "name": "f"}],
+            "text": {"format": {"type": "text"}, "verbosity": "low"}, "tool_choice": "auto", "tools": [{"type": "function", "name": "f"}],
             "top_logprobs": 0, "top_p": null, "truncation": "disabled", "user": null,
         })
     );
@@ -306,7 +306,7 @@ fn line_breaks_in_a_request_stay_out_of_the_events() {
     assert_eq!(answer.end(&mut frame), Ok(End::Last));
     let text = std::str::from_utf8(&frame).unwrap();
     assert!(!text.contains('\r') && text.lines().all(|line| line.is_empty() || line.contains(": ")), "{text}");
-    assert!(text.contains(r#"a\nb"#));
+    assert!(text.contains(r"a\nb"));
 }
 
 /// Any piece of an answer, awkward ones too.

@@ -61,7 +61,7 @@ pub(super) fn messages<'a>(
     offered: &mut Offered,
 ) -> Result<Vec<Message<'a>>, Unreadable> {
     let mut conversation = Conversation::default();
-    if let Some(instructions) = instructions {
+    if let Some(instructions) = instructions.filter(|instructions| !instructions.is_empty()) {
         conversation.push(Message { role: "system", content: Content::text(instructions), ..Message::default() });
     }
     if input.get().starts_with('[') {
@@ -102,8 +102,9 @@ impl<'a> Conversation<'a> {
             "function_call_output" | "custom_tool_call_output" => self.result(item, place),
             "reasoning" => self.thinking(&item, place),
             "additional_tools" => offered.add_all(item.tools.unwrap_or_default()),
-            // What a search found stands in the answer that followed it.
-            "web_search_call" => Ok(()),
+            // What a search found stands in the answer that followed it, and for a
+            // picture that the model made its messages have no place.
+            "image_generation_call" | "web_search_call" => Ok(()),
             "item_reference" => Err(unreadable(
                 place,
                 "the router keeps no items, so there is nothing to refer to; send the item itself",

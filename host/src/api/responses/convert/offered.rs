@@ -5,7 +5,7 @@
 //! left out and noted, for a model merely may use them, but a request that
 //! insists on one is refused. Names are in [`tools`].
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -210,8 +210,16 @@ impl Offered {
                 to_raw_value(&named).map_err(|error| wrong(error.to_string()))
             }
             "allowed_tools" => {
-                let allowed: Vec<String> = choice.tools.iter().flatten().map(chosen).collect();
-                self.functions.retain(|(name, _)| allowed.contains(name));
+                let allowed = choice.tools.unwrap_or_default();
+                let (groups, single): (Vec<_>, Vec<_>) =
+                    allowed.iter().partition(|tool| tool.kind.as_deref() == Some("namespace"));
+                let groups: HashSet<Option<&str>> = groups.into_iter().map(|group| group.name.as_deref()).collect();
+                let single: HashSet<String> = single.into_iter().map(chosen).collect();
+                let tools = &self.tools;
+                self.functions.retain(|(name, _)| {
+                    let group = tools.called(name).namespace;
+                    single.contains(name) || (group.is_some() && groups.contains(&group.as_deref()))
+                });
                 let mode = if choice.mode.as_deref() == Some("required") { "required" } else { "auto" };
                 to_raw_value(mode).map_err(|error| wrong(error.to_string()))
             }

@@ -42,8 +42,10 @@ fn call(id: &str, name: &str, arguments: &str) -> Value {
 
 #[test]
 fn the_least_that_can_be_asked_has_nothing_but_its_message() {
-    let asked = asked(&json!({"input": "Hi", "tools": [], "text": null, "store": true})).unwrap();
+    let asked = asked(&json!({"input": "Hi", "instructions": "", "tools": [], "text": null, "store": true})).unwrap();
     assert_eq!((&*asked.request.model, asked.request.streaming), ("m", false));
+    let fields: Vec<(&str, &str)> = asked.request.fields.iter().map(|(name, value)| (name, value.get())).collect();
+    assert_eq!(fields, [("messages", r#"[{"role":"user","content":"Hi"}]"#)]);
     let body = json!({"input": "Hi", "instructions": "Be brief.", "stream": true, "tools": null});
     assert_eq!(
         sent(&body),
@@ -101,6 +103,7 @@ fn what_was_thought_said_and_called_is_one_message() {
         {"type": "function_call_output", "call_id": "c2", "output": [
             {"type": "input_text", "text": "two"}, {"type": "input_image", "image_url": "data:image/png;base64,AAAA"}]},
         {"type": "custom_tool_call_output", "call_id": "c3", "output": "three"},
+        {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": "AAAA"},
         {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "x"}},
         {"type": "reasoning", "content": [{"type": "reasoning_text", "text": "In full."}], "summary": [{"type": "summary_text", "text": "Short."}]},
         {"type": "reasoning", "summary": [], "encrypted_content": "gAAAforeign"},
@@ -222,6 +225,9 @@ fn a_choice_is_told_in_the_upstreams_words() {
         let fields = settings(&json!({"tools": tools, "tool_choice": choice}));
         assert_eq!((&fields["tool_choice"], fields["tools"].as_array().unwrap().len()), (&expected, count), "{choice}");
     }
+    let group = json!({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "namespace", "name": "n"}]});
+    let fields = settings(&json!({"tools": tools, "tool_choice": group}));
+    assert_eq!(fields["tools"], json!([{"type": "function", "function": {"name": "n__f"}}]));
     // With nothing to choose from there is no choice.
     let nothing = json!({"tools": [{"type": "web_search"}], "tool_choice": "auto", "parallel_tool_calls": true});
     assert_eq!(settings(&nothing), json!({}));
