@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Host, Reply, Setup,
-    models::{catalog, entry},
+    models::{catalog, embedder, entry, free},
 };
 
 const MODEL: &str = "acme/all:free";
@@ -215,7 +215,9 @@ async fn what_cannot_be_answered_is_told_in_anthropics_words() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn models_are_listed_in_the_protocol_of_who_asks() {
-    let host = Setup::new().models(&[MODEL, OTHER]).start().await;
+    let scenario = Scenario::quiet().catalog(free(&[MODEL, OTHER]));
+    let vectors = catalog([embedder("acme/vectors:free", 8_192)]);
+    let host = Setup::new().scenario(scenario.embeddings(vectors)).start().await;
     let version = [("anthropic-version", "2023-06-01")];
     let list = host.get_with("/v1/models", &version).await.json();
     let model = |id: &str, name: &str, context: u32, output: Value| {
@@ -228,7 +230,8 @@ async fn models_are_listed_in_the_protocol_of_who_asks() {
         model("next:free", "The model acme/next:free", 190_000, json!(8_192)),
     ]});
     assert_eq!(list, expected);
-    assert_eq!(host.get("/v1/models").await.json()["object"], "list");
+    let others = host.get("/v1/models").await.json();
+    assert_eq!((&others["object"], others["data"].as_array().unwrap().len()), (&json!("list"), 4));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -45,7 +45,7 @@ pub(super) async fn count_tokens(State(api): State<Api>, Extension(id): Extensio
 }
 
 /// `GET /v1/models`, for a client of Anthropic's.
-pub(super) async fn models(State(api): State<Api>) -> Response {
+pub(super) fn models(api: &Api) -> Response {
     Json(listing::listed(&api.generation())).into_response()
 }
 

@@ -170,10 +170,10 @@ fn write_format(fields: &mut Fields, format: &RawValue) -> Result<(), Refused> {
     struct ResponseFormat<'a> {
         #[serde(rename = "type")]
         kind: &'static str,
-        json_schema: Schema<'a>,
+        json_schema: Named<'a>,
     }
     #[derive(Serialize)]
-    struct Schema<'a> {
+    struct Named<'a> {
         name: &'static str,
         strict: bool,
         schema: &'a RawValue,
@@ -181,7 +181,7 @@ fn write_format(fields: &mut Fields, format: &RawValue) -> Result<(), Refused> {
     let format: Format<'_> = read_raw("output_config.format", Some(format))?.unwrap_or_default();
     match (&*format.kind, format.schema) {
         ("json_schema", Some(schema)) => {
-            let json_schema = Schema { name: "schema", strict: true, schema };
+            let json_schema = Named { name: "schema", strict: true, schema };
             fields.set("response_format", &ResponseFormat { kind: "json_schema", json_schema });
             Ok(())
         }

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use crate::chat::chunk::{Chunk, FinishReason, Usage};
+use crate::chat::chunk::{Choice, Chunk, FinishReason, Usage};
 
 /// Bytes of text that make a token, about.
 const BYTES_PER_TOKEN: usize = 4;
@@ -22,6 +22,7 @@ pub(super) struct Figures {
 }
 
 /// The tokens of an answer, as Anthropic counts them.
+#[expect(clippy::struct_field_names, reason = "the names of the protocol")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct Told {
     /// Those of the prompt that were not remembered.
@@ -41,7 +42,7 @@ impl Figures {
     pub(super) fn note(&mut self, chunk: &Chunk) {
         self.usage = chunk.usage.or(self.usage);
         self.reason = self.reason.or(chunk.finish_reason());
-        let Some(delta) = chunk.choice().map(|choice| choice.delta()) else { return };
+        let Some(delta) = chunk.choice().map(Choice::delta) else { return };
         let texts = [delta.text(), delta.thinking()];
         let arguments = delta.tool_calls.iter().map(|fragment| fragment.function.arguments.as_deref());
         let bytes: usize = texts.into_iter().chain(arguments).flatten().map(str::len).sum();

@@ -1,6 +1,7 @@
 //! The list of models as Anthropic's clients read it.
 //!
-//! The same models under the same names as in every other face, in one page.
+//! The same models under the same names as in every other face, but for those that
+//! only make vectors, and in one page.
 //!
 //! Outside fact: `ModelInfo` of github.com/anthropics/anthropic-sdk-python, November
 //! 2026.
@@ -20,7 +21,8 @@ pub(super) fn listed(generation: &Generation) -> Value {
             "max_input_tokens": known(context), "max_tokens": known(output), "lifecycle": "active",
         })
     };
-    let visible = || generation.visible.iter().filter_map(|number| Some((*number, generation.catalog.model(*number)?)));
+    let found = |number: &u32| Some((*number, generation.catalog.model(*number)?));
+    let visible = || generation.visible.iter().filter_map(found).filter(|(_, model)| !model.embeds());
     let newest = visible().map(|(_, found)| found.created).max().unwrap_or_default();
     let largest = visible().map(|(_, found)| found.context_tokens).max().unwrap_or_default();
     let mut data = vec![model(AUTO, AUTO, newest, largest, 0)];

@@ -30,7 +30,7 @@ use crate::{
     chat::{
         chunk::{Choice, Chunk, Delta},
         stops::Stops,
-        tools::ToolCalls,
+        tools::{ToolCall, ToolCalls},
     },
 };
 
@@ -113,7 +113,7 @@ impl Events {
         if text.is_empty() {
             return;
         }
-        if self.told < self.calls.len() && self.calls.get(self.told).is_some_and(|call| call.is_closed()) {
+        if self.told < self.calls.len() && self.calls.get(self.told).is_some_and(ToolCall::is_closed) {
             self.close_call(frame);
         }
         if self.told == self.calls.len() && self.late.is_empty() {

@@ -97,7 +97,7 @@ impl Serialize for Url<'_> {
 ///
 /// Fails with words for the client if the block is none of those that can be said,
 /// or lacks what makes it one.
-pub(super) fn parts<'a>(block: Block<'a>) -> Result<Vec<Part<'a>>, String> {
+pub(super) fn parts(block: Block<'_>) -> Result<Vec<Part<'_>>, String> {
     let cache_control = block.cache_control;
     let mut parts = match &*block.kind {
         "text" if block.text.is_empty() => Vec::new(),

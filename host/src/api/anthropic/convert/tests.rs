@@ -181,7 +181,6 @@ fn every_other_field_has_its_form() {
 fn what_cannot_be_meant_is_refused_with_its_place() {
     let user = |block: Value| json!({"messages": [{"role": "user", "content": [block]}]});
     let assistant = |block: Value| json!({"messages": [{"role": "assistant", "content": [block]}]});
-    let tools = json!([{"name": "f", "input_schema": {}}, {"type": "web_search_20250305", "name": "web_search"}]);
     let rows = [
         (json!({"model": ""}), "model: Field required"),
         (json!({"max_tokens": null}), "max_tokens is required and must be positive"),
@@ -218,6 +217,16 @@ fn what_cannot_be_meant_is_refused_with_its_place() {
             "messages.0.content.0: input: must be an object",
         ),
         (json!({"system": [{"type": "image"}]}), "system.0: a block of the type `image` cannot be used here"),
+    ];
+    for (more, expected) in rows {
+        assert_eq!(refusal(&more), expected, "{more}");
+    }
+}
+
+#[test]
+fn tools_and_settings_that_cannot_be_meant_are_refused() {
+    let tools = json!([{"name": "f", "input_schema": {}}, {"type": "web_search_20250305", "name": "web_search"}]);
+    let rows = [
         (json!({"tools": [{"input_schema": {}}]}), "tools.0: name: Field required"),
         (json!({"tools": [{"name": "f"}]}), "tools.0: input_schema: Field required"),
         (

@@ -64,7 +64,8 @@ enum Outgoing<'a> {
 struct Function<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
-    function: Declared<'a>,
+    #[serde(rename = "function")]
+    declared: Declared<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cache_control: Option<&'a RawValue>,
 }
@@ -109,8 +110,8 @@ impl<'a> Offered<'a> {
             (None, None) => return Err(format!("a tool of the type `{}` cannot be used here", tool.kind)),
         };
         self.names.push(tool.name.clone().into_owned());
-        let function = Declared { name: tool.name, description, parameters, strict: tool.strict };
-        self.tools.push(Outgoing::Function(Function { kind: "function", function, cache_control: tool.cache_control }));
+        let declared = Declared { name: tool.name, description, parameters, strict: tool.strict };
+        self.tools.push(Outgoing::Function(Function { kind: "function", declared, cache_control: tool.cache_control }));
         Ok(())
     }
 

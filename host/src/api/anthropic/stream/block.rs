@@ -104,9 +104,8 @@ impl Open {
                 let signature = signature::sealed(&self.model, self.sealed.take());
                 self.add(Piece::SignatureDelta { signature: &signature }, frame);
             }
-            State::Words(Kind::Text) => {}
             State::Call(0) => self.add(Piece::InputJsonDelta { partial_json: "{}" }, frame),
-            State::Call(_) => {}
+            State::Words(Kind::Text) | State::Call(_) => {}
         }
         Event::ContentBlockStop { index: self.index() }.write(frame);
     }

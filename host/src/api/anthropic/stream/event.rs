@@ -38,6 +38,7 @@ pub(super) enum Block<'a> {
 pub(super) struct Empty {}
 
 /// What is added to a block.
+#[expect(clippy::enum_variant_names, reason = "the names of the protocol")]
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Piece<'a> {

@@ -23,21 +23,21 @@ fn chunks(chunks: &[Value]) -> Vec<Chunk> {
     chunks.iter().map(|chunk| Chunk::parse(Bytes::from(chunk.to_string())).unwrap()).collect()
 }
 
-fn delta(delta: Value) -> Value {
+fn delta(delta: &Value) -> Value {
     json!({"choices": [{"index": 0, "delta": delta}]})
 }
 
 fn text(text: &str) -> Value {
-    delta(json!({"content": text}))
+    delta(&json!({"content": text}))
 }
 
 fn thinking(text: &str) -> Value {
-    delta(json!({"reasoning": text, "reasoning_details": [{"type": "reasoning.text", "text": text, "index": 0}]}))
+    delta(&json!({"reasoning": text, "reasoning_details": [{"type": "reasoning.text", "text": text, "index": 0}]}))
 }
 
 fn call(index: u32, id: &str, name: &str, arguments: &str) -> Value {
     let function = json!({"name": name, "arguments": arguments});
-    delta(json!({"content": null, "tool_calls": [{"index": index, "id": id, "function": function}]}))
+    delta(&json!({"content": null, "tool_calls": [{"index": index, "id": id, "function": function}]}))
 }
 
 fn finish(reason: &str) -> Value {
@@ -147,7 +147,7 @@ fn signature() -> String {
     crate::api::anthropic::signature::sealed("a/b:free", Vec::new())
 }
 
-fn tool_use(id: &str, name: &str, input: Value) -> Value {
+fn tool_use(id: &str, name: &str, input: &Value) -> Value {
     json!({"type": "tool_use", "id": id, "name": name, "input": input})
 }
 
@@ -213,11 +213,11 @@ fn answers_are_spelled_alike_in_both_forms() {
     let content = json!([
         thought("Hm."),
         said("I look."),
-        tool_use("c", "look", json!({"a": 1})),
-        tool_use("d", "wait", json!({}))
+        tool_use("c", "look", &json!({"a": 1})),
+        tool_use("d", "wait", &json!({}))
     ]);
     check(&[], &calls, &content, "tool_use");
-    check(&[], &[call(0, "c", "f", "{}"), finish("stop")], &json!([tool_use("c", "f", json!({}))]), "tool_use");
+    check(&[], &[call(0, "c", "f", "{}"), finish("stop")], &json!([tool_use("c", "f", &json!({}))]), "tool_use");
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn calls_that_are_mixed_are_told_one_after_the_other() {
         call(0, "", "", "1}"),
         finish("tool_calls"),
     ];
-    let content = json!([tool_use("c", "f", json!({"a": 1})), tool_use("d", "g", json!({"b": 2}))]);
+    let content = json!([tool_use("c", "f", &json!({"a": 1})), tool_use("d", "g", &json!({"b": 2}))]);
     check(&[], &mixed, &content, "tool_use");
     let frames = frames(&[], &mixed);
     let lengths: Vec<usize> = frames.iter().map(Vec::len).collect();
@@ -263,7 +263,7 @@ fn text_beside_a_call_that_is_not_complete_waits_for_it() {
     ];
     let streamed = spelled(&frames(&[], &given).concat());
     let content = json!([
-        tool_use("c", "f", json!({"a": 1})), {"type": "text", "text": "and "},
+        tool_use("c", "f", &json!({"a": 1})), {"type": "text", "text": "and "},
         {"type": "thinking", "thinking": "Hm.", "signature": signature()}, {"type": "text", "text": "so on"},
     ]);
     assert_eq!(streamed["content"], content);
@@ -271,7 +271,7 @@ fn text_beside_a_call_that_is_not_complete_waits_for_it() {
     let streamed = spelled(&frames(&[], &given).concat());
     assert_eq!(
         streamed["content"],
-        json!([tool_use("c", "f", json!({})), {"type": "text", "text": "then"}, tool_use("d", "f", json!({}))])
+        json!([tool_use("c", "f", &json!({})), {"type": "text", "text": "then"}, tool_use("d", "f", &json!({}))])
     );
 }
 
@@ -282,7 +282,7 @@ fn a_call_that_a_limit_cut_off_is_not_told_as_one_that_can_be_carried_out() {
     let said = json!({"type": "text", "text": "I look."});
     assert_eq!(
         streamed["content"],
-        json!([said, tool_use("c", "f", json!("{\"a\": \"x"))]),
+        json!([said, tool_use("c", "f", &json!("{\"a\": \"x"))]),
         "what was told stays half"
     );
     let whole = serde_json::to_value(whole::message(answer(&[]), &chunks(&given))).unwrap();
@@ -308,9 +308,9 @@ fn sealed_thinking_is_in_the_signature() {
     let part = |more: Value| {
         let mut part = json!({"type": "reasoning.text", "index": 0});
         part.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        delta(json!({"reasoning": part["text"], "reasoning_details": [part]}))
+        delta(&json!({"reasoning": part["text"], "reasoning_details": [part]}))
     };
-    let secret = delta(json!({"reasoning_details": [{"type": "reasoning.encrypted", "data": "x", "index": 1}]}));
+    let secret = delta(&json!({"reasoning_details": [{"type": "reasoning.encrypted", "data": "x", "index": 1}]}));
     let given = [
         part(json!({"text": "Hm. "})),
         part(json!({"text": "So."})),
