@@ -62,29 +62,50 @@ fn ask(text: &str) -> Value {
     json!({"model": "auto", "input": text})
 }
 
+/// Returns an input with items of all kinds, and the messages that it becomes.
+fn conversation() -> (Value, Value) {
+    let picture = format!("data:image/png;base64,{PICTURE}");
+    let call = |id: &str, name: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}});
+    let input = json!([
+        {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "No jokes."}]},
+        {"role": "user", "content": [
+            {"type": "input_text", "text": "Look"},
+            {"type": "input_image", "image_url": picture, "detail": "low"},
+            {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,AAAA"},
+            {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]},
+        {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Hm."}]},
+        {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
+         "content": [{"type": "output_text", "text": "I ask.", "annotations": []}]},
+        {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "weather", "arguments": "{\"city\": \"Ulm\"}"},
+        {"type": "custom_tool_call", "call_id": "c2", "name": "apply_patch", "input": "***"},
+        {"type": "function_call_output", "call_id": "c1", "output": "rain"},
+        {"type": "custom_tool_call_output", "call_id": "c2", "output": "done"},
+    ]);
+    let messages = json!([
+        {"role": "system", "content": "Be brief."},
+        {"role": "developer", "content": "No jokes."},
+        {"role": "user", "content": [
+            {"type": "text", "text": "Look"},
+            {"type": "image_url", "image_url": {"url": picture, "detail": "low"}},
+            {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AAAA"}},
+            {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]},
+        {"role": "assistant", "content": "I ask.", "reasoning": "Hm.", "tool_calls": [
+            call("c1", "weather", "{\"city\": \"Ulm\"}"), call("c2", "apply_patch", "{\"input\":\"***\"}")]},
+        {"role": "tool", "content": "rain", "tool_call_id": "c1"},
+        {"role": "tool", "content": "done", "tool_call_id": "c2"},
+    ]);
+    (input, messages)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_field_of_a_request_goes_upstream_or_is_known_to_have_no_effect() {
     let host = able().await;
     let parameters = json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]});
     let schema = json!({"type": "object", "properties": {"a": {"type": "integer"}}});
-    let picture = format!("data:image/png;base64,{PICTURE}");
+    let (input, messages) = conversation();
     let sent = json!({
         "model": "all:free", "stream": false, "instructions": "Be brief.",
-        "input": [
-            {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "No jokes."}]},
-            {"role": "user", "content": [
-                {"type": "input_text", "text": "Look"},
-                {"type": "input_image", "image_url": picture, "detail": "low"},
-                {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,AAAA"},
-                {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]},
-            {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Hm."}]},
-            {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
-             "content": [{"type": "output_text", "text": "I ask.", "annotations": []}]},
-            {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "weather", "arguments": "{\"city\": \"Ulm\"}"},
-            {"type": "custom_tool_call", "call_id": "c2", "name": "apply_patch", "input": "***"},
-            {"type": "function_call_output", "call_id": "c1", "output": "rain"},
-            {"type": "custom_tool_call_output", "call_id": "c2", "output": "done"},
-        ],
+        "input": input,
         "tools": [
             {"type": "function", "name": "weather", "description": "Tells it", "parameters": parameters, "strict": true},
             {"type": "custom", "name": "apply_patch"}, {"type": "web_search"},
@@ -98,30 +119,17 @@ async fn every_field_of_a_request_goes_upstream_or_is_known_to_have_no_effect() 
         "client_metadata": {"x": "y"}, "context_management": null, "previous_response_id": null,
         "seed": 7, "provider": {"sort": "latency"}, "a_field_of_tomorrow": {"deep": [1, null]},
     });
-    let call = |id: &str, name: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}});
-    let input = json!({
+    let text = json!({
         "type": "object", "additionalProperties": false, "required": ["input"],
         "properties": {"input": {"type": "string", "description": "The whole input of the tool."}},
     });
     let zero = json!({"prompt": 0, "completion": 0});
     let expected = json!({
         "model": MODEL, "stream": true, "stream_options": {"include_usage": true},
-        "messages": [
-            {"role": "system", "content": "Be brief."},
-            {"role": "developer", "content": "No jokes."},
-            {"role": "user", "content": [
-                {"type": "text", "text": "Look"},
-                {"type": "image_url", "image_url": {"url": picture, "detail": "low"}},
-                {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AAAA"}},
-                {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]},
-            {"role": "assistant", "content": "I ask.", "reasoning": "Hm.", "tool_calls": [
-                call("c1", "weather", "{\"city\": \"Ulm\"}"), call("c2", "apply_patch", "{\"input\":\"***\"}")]},
-            {"role": "tool", "content": "rain", "tool_call_id": "c1"},
-            {"role": "tool", "content": "done", "tool_call_id": "c2"},
-        ],
+        "messages": messages,
         "tools": [
             {"type": "function", "function": {"name": "weather", "description": "Tells it", "parameters": parameters, "strict": true}},
-            {"type": "function", "function": {"name": "apply_patch", "parameters": input}},
+            {"type": "function", "function": {"name": "apply_patch", "parameters": text}},
         ],
         "tool_choice": {"type": "function", "function": {"name": "weather"}}, "parallel_tool_calls": false,
         "temperature": 0.5, "top_p": 0.9, "max_tokens": 99, "logprobs": true, "top_logprobs": 2,

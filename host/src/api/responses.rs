@@ -47,7 +47,7 @@ async fn answer(api: &Api, body: Body) -> Result<Response, Error> {
     let created_at = now();
     let Asked { request, form, unserved } = read(&body::read(body, api.max_body()).await?)?;
     if !unserved.is_empty() {
-        tracing::debug!(tools = unserved.join(", "), "tools that no model here has were left out");
+        tracing::debug!(tools = ?unserved, "tools that no model here has were left out");
     }
     let (streaming, prompt_tokens) = (request.streaming, request.needs.input_tokens);
     let mut answered = api.answer(request).await?;

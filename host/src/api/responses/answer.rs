@@ -265,7 +265,7 @@ impl Answer {
         let call = self.calls.get(place).filter(|call| !call.name.is_empty())?;
         let tool = self.head.form.tools.called(&call.name);
         let is_taken =
-            |id: &str| self.items.iter().any(|item| matches!(&item.body, Body::Call(earlier) if earlier.call_id == id));
+            |id: &str| self.items.iter().any(|item| matches!(&item.body, Body::Call(earlier) if earlier.id == id));
         let call_id = if call.id.is_empty() || is_taken(&call.id) {
             format!("call_{:016x}{:04x}", self.head.seed, place)
         } else {
@@ -275,7 +275,7 @@ impl Answer {
             Kind::Function => "fc",
             Kind::Custom => "ctc",
         };
-        let body = Body::Call(Call { tool, call_id, arguments: String::new(), place, told: 0 });
+        let body = Body::Call(Call { tool, id: call_id, arguments: String::new(), place, told: 0 });
         let at = self.begin_item(prefix, body, frame);
         // Nothing goes on in it but its own fragments.
         self.open = None;

@@ -10,6 +10,8 @@ mod messages;
 mod offered;
 mod parts;
 
+use std::collections::BTreeSet;
+
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json, value::RawValue};
 
@@ -31,11 +33,11 @@ pub(super) struct Asked {
     /// What the answer is told with.
     pub(super) form: Form,
     /// The types of tools that no model here has.
-    pub(super) unserved: Vec<String>,
+    pub(super) unserved: BTreeSet<&'static str>,
 }
 
 /// What of a request its answer needs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Form {
     /// What the answer repeats.
     pub(super) echo: Echo,
@@ -141,7 +143,7 @@ fn write_text(raw: &RawValue, fields: &mut Fields) -> Result<(), Unreadable> {
             let Some(schema) = format.schema else { return wrong("`schema` is missing".to_owned()) };
             fields.set(
                 "response_format",
-                &ResponseFormat { kind: "json_schema", json_schema: Schema::of(&format, schema) },
+                &ResponseFormat { kind: "json_schema", json_schema: JsonSchema::of(&format, schema) },
             );
         }
         kind => return wrong(format!("`{kind}` is none of text, json_object and json_schema")),
@@ -153,11 +155,11 @@ fn write_text(raw: &RawValue, fields: &mut Fields) -> Result<(), Unreadable> {
 struct ResponseFormat<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
-    json_schema: Schema<'a>,
+    json_schema: JsonSchema<'a>,
 }
 
 #[derive(Serialize)]
-struct Schema<'a> {
+struct JsonSchema<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
@@ -166,7 +168,7 @@ struct Schema<'a> {
     schema: &'a RawValue,
 }
 
-impl<'a> Schema<'a> {
+impl<'a> JsonSchema<'a> {
     fn of(format: &'a Format<'_>, schema: &'a RawValue) -> Self {
         let name = format.name.as_deref().filter(|name| !name.is_empty()).unwrap_or("schema");
         Self { name, description: format.description.as_deref(), strict: format.strict, schema }

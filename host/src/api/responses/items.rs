@@ -70,7 +70,7 @@ pub(super) struct Call {
     /// The tool.
     pub(super) tool: Tool,
     /// By which its result is told apart.
-    pub(super) call_id: String,
+    pub(super) id: String,
     /// With what; empty until it is whole.
     pub(super) arguments: String,
     /// Which of the message's calls it is, in the order in which they began.
@@ -160,7 +160,7 @@ impl Item {
                 status,
             },
             Body::Message(content) => View::Message { id, role: "assistant", status, content },
-            Body::Call(Call { tool, call_id, arguments, .. }) => {
+            Body::Call(Call { tool, id: call_id, arguments, .. }) => {
                 let (name, namespace) = (tool.name.as_str(), tool.namespace.as_deref());
                 match tool.kind {
                     Kind::Function => View::FunctionCall { id, call_id, name, namespace, arguments, status },
@@ -251,10 +251,10 @@ pub(super) struct Probability {
 pub(super) fn probabilities(choice: &Choice) -> Vec<Probability> {
     #[derive(Deserialize)]
     struct Told {
-        content: Option<Vec<Token>>,
+        content: Option<Vec<Likely>>,
     }
     #[derive(Deserialize)]
-    struct Token {
+    struct Likely {
         token: String,
         logprob: f64,
         #[serde(default)]
@@ -262,7 +262,7 @@ pub(super) fn probabilities(choice: &Choice) -> Vec<Probability> {
         #[serde(default)]
         top_logprobs: Option<Vec<Self>>,
     }
-    fn one(Token { token, logprob, bytes, top_logprobs }: Token, with_top: bool) -> Probability {
+    fn one(Likely { token, logprob, bytes, top_logprobs }: Likely, with_top: bool) -> Probability {
         let bytes = bytes.unwrap_or_else(|| token.as_bytes().to_vec());
         let top = top_logprobs.unwrap_or_default().into_iter().map(|other| one(other, false)).collect();
         Probability { token, bytes, logprob, top_logprobs: with_top.then_some(top) }

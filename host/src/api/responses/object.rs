@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// What an answer repeats of its request, each with what holds if it was not said.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Echo(Vec<(&'static str, Option<Box<RawValue>>)>);
 
 /// The members that repeat the request, with their values if it says nothing.

@@ -5,7 +5,10 @@
 //! left out and noted, for a model merely may use them, but a request that
 //! insists on one is refused. Names are in [`tools`].
 
-use std::{borrow::Cow, collections::HashSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashSet},
+};
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -45,7 +48,7 @@ pub(super) struct Offered {
     /// How calls are told to the client.
     pub(super) tools: Tools,
     /// The types of those that have no counterpart.
-    pub(super) unserved: Vec<String>,
+    pub(super) unserved: BTreeSet<&'static str>,
     /// Those for the upstream, with their names there.
     functions: Vec<(String, Box<RawValue>)>,
 }
@@ -124,14 +127,14 @@ impl Offered {
                 let inner = tool.tools.take().unwrap_or_default();
                 inner.into_iter().try_for_each(|inner| self.add(inner, Some(&tool)))
             }
-            kind if is_built_in(kind) => {
-                self.unserved.push(kind.to_owned());
+            kind => {
+                let unknown = || {
+                    let reason = format!("there are no tools of the type `{kind}`: use function, custom or namespace");
+                    unreadable("tools", reason)
+                };
+                self.unserved.insert(built_in(kind).ok_or_else(unknown)?);
                 Ok(())
             }
-            kind => Err(unreadable(
-                "tools",
-                format!("there are no tools of the type `{kind}`: use function, custom or namespace"),
-            )),
         }
     }
 
@@ -238,8 +241,11 @@ impl Offered {
     }
 }
 
-fn is_built_in(kind: &str) -> bool {
-    BUILT_IN.iter().any(|known| kind.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('_')))
+/// Returns the word for a type of tool that somebody else runs, without its date.
+fn built_in(kind: &str) -> Option<&'static str> {
+    BUILT_IN
+        .into_iter()
+        .find(|known| kind.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('_')))
 }
 
 /// Returns the name upstream of a tool that a choice names.
