@@ -196,7 +196,7 @@ fn refuse_paid(fields: &Fields) -> Result<(), Unreadable> {
         return refuse("plugins", &format!("the plugin `{}`", plugin.id));
     }
     let tools: Vec<Tool> = fields.read("tools")?.unwrap_or_default();
-    let mut kinds = tools.iter().filter_map(|tool| tool.kind.as_deref());
+    let mut kinds = tools.iter().filter_map(|tool| tool.kind.as_deref()).filter(|kind| !kind.is_empty());
     if let Some(kind) = kinds.find(|kind| !FREE_TOOLS.contains(kind)) {
         return refuse("tools", &format!("the server tool `{kind}`"));
     }
@@ -311,7 +311,7 @@ mod tests {
         }
         for harmless in [
             json!({"plugins": [{"id": "web", "enabled": false}]}),
-            json!({"tools": [{"type": "function"}, {"type": "custom"}, {"function": {}}, {"type": null}]}),
+            json!({"tools": [{"type": "function"}, {"type": "custom"}, {"function": {}}, {"type": null}, {"type": ""}]}),
             json!({"service_tier": "flex", "transforms": ["middle-out"], "preset": null, "plugins": []}),
         ] {
             let fields = serde_json::from_str(&harmless.to_string()).unwrap();

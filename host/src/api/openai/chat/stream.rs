@@ -104,7 +104,10 @@ impl Events {
         }
         let Some(Value::Object(mut choice)) = first(choices) else {
             // Without a choice only this says something; the client asked for it.
-            piece.contains_key("debug").then(|| piece.insert("choices".to_owned(), json!([])))?;
+            if !piece.contains_key("debug") {
+                return None;
+            }
+            piece.insert("choices".to_owned(), json!([]));
             return Some(Value::Object(piece));
         };
         let fragments = chunk.choice().map_or(&[][..], |choice| &choice.delta().tool_calls);
