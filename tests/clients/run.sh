@@ -123,12 +123,13 @@ stop() {
 trap stop EXIT
 
 # No pacing, for a test asks faster than people do; no long waiting for a model that
-# hangs, which one in a hundred does in the demo; no rest for the model that breaks
-# off each time, for the next test asks it again; and tries enough for what may fail
+# hangs, which one in a hundred does in the demo; no rest for a model that failed or
+# was limited, for the next test asks it again; and tries enough for what may fail
 # after it.
 export OLLAMA_ROUTER_FAILOVER_REQUESTS_PER_MINUTE=0
 export OLLAMA_ROUTER_FAILOVER_FIRST_TOKEN_TIMEOUT=5s
 export OLLAMA_ROUTER_FAILOVER_FAILURE_COOLDOWN_MINUTES=0
+export OLLAMA_ROUTER_FAILOVER_RATELIMIT_COOLDOWN_MINUTES=0
 export OLLAMA_ROUTER_FAILOVER_MAX_ATTEMPTS=6
 
 # Starts the router of a suite, and puts its address into ROUTER_URL.

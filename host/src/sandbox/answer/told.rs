@@ -22,6 +22,9 @@ const TOLD_MAX: usize = 16;
 /// With more tools than this the client is taken for an agent.
 const FEW: usize = 3;
 
+/// What is in the names of tools that change the machine they run on.
+const ACTS: [&str; 10] = ["bash", "shell", "exec", "command", "terminal", "write", "edit", "patch", "delete", "remove"];
+
 /// The shortest word of a tool's name that tells what it is for: not `get`.
 const WORD_MIN: usize = 4;
 
@@ -43,7 +46,11 @@ pub(super) fn calls(manner: Manner, request: &Value, turn: &Turn) -> Vec<(String
         (Some(chosen), _) => tools.iter().find(|tool| name(tool) == chosen).or(tools.first()),
         (None, Manner::Quiet) => tools.first(),
         (None, Manner::Demo) if choice == "required" => tools.iter().find(fits).or(tools.first()),
-        (None, Manner::Demo) if tools.len() <= FEW => tools.iter().find(fits),
+        (None, Manner::Demo) if tools.len() <= FEW => {
+            let harmless = |tool: &&Value| !acts(name(tool));
+            let fitting = tools.iter().filter(harmless).find(fits);
+            fitting.or_else(|| tools.iter().find(harmless))
+        }
         (None, Manner::Demo) => None,
     };
     tool.into_iter().filter_map(|tool| simulated(tool, &turn.words)).collect()
@@ -105,6 +112,12 @@ fn is_about(name: &str, text: &str) -> bool {
     words.any(|word| word.chars().count() >= WORD_MIN && text.contains(&word.to_lowercase()))
 }
 
+/// Tells whether a tool of this name may change the machine it runs on.
+fn acts(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ACTS.iter().any(|part| name.contains(part))
+}
+
 fn name(tool: &Value) -> &str {
     tool["function"]["name"].as_str().unwrap_or_default()
 }
@@ -162,7 +175,8 @@ mod tests {
         let cases = [
             (&["get_weather"][..], json!(null), "How is the weather in Oslo?", of("get_weather", "Oslo")),
             (&["get_time", "get_weather"], json!("auto"), "The weather in Oslo?", of("get_weather", "Oslo")),
-            (&["get_weather"], json!(null), "What do I get?", vec![]),
+            (&["count_letters"], json!(null), "How long is Strawberry", of("count_letters", "Strawberry")),
+            (&["run_commands", "look_up"], json!(null), "Run commands in Oslo", of("look_up", "Oslo")),
             (&["get_weather"], json!("none"), "How is the weather in Oslo?", vec![]),
             (&["bash"], json!(null), "Hello!", vec![]),
             (&["bash"], json!("required"), "Hello", of("bash", "Hello")),
