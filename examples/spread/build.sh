@@ -46,7 +46,10 @@ if ! compile "$made/try.c" -o "$made/try.wasm" >"$made/said" 2>&1; then
     exit 3
 fi
 
-wit-bindgen c "$here/../../wit" --world policy --out-dir "$made" >/dev/null
+wit-bindgen c "$here/../../wit" --world policy --out-dir "$made" >"$made/said" 2>&1 || {
+    cat -- "$made/said" >&2
+    exit 1
+}
 compile -Wall -Wextra -I "$made" -I "$here" "$here"/spread.c "$here"/order.c "$here"/settings.c "$here"/json.c \
     "$made"/policy.c "$made"/policy_component_type.o -o "$made/spread.wasm"
 # A core module that carries the contract's types: the router makes a component of it.
