@@ -30,7 +30,7 @@ fn sent(host: &Host) -> Vec<Value> {
     requests.map(|request| request.body).collect()
 }
 
-fn reply(data: Value) -> Reply {
+fn reply(data: &Value) -> Reply {
     Reply::json(
         200,
         json!({"object": "list", "id": "gen-1", "provider": "P", "model": "acme/vectors", "data": data,
@@ -82,7 +82,7 @@ async fn vectors_come_in_order_and_in_the_encoding_that_was_asked_for() {
         (json!("float"), &numbers, &numbers),
         (json!(null), &text, &numbers),
     ] {
-        host.sandbox.script(MODEL, [reply(json!([entry(1, given.clone()), entry(0, given.clone())]))]);
+        host.sandbox.script(MODEL, [reply(&json!([entry(1, given.clone()), entry(0, given.clone())]))]);
         let body = json!({"model": MODEL, "input": ["a", "b"], "encoding_format": asked});
         let answer = host.post(PATH, &body).await;
         let told = json!({"object": "list", "id": "gen-1", "provider": "P", "model": "acme/vectors",
@@ -109,7 +109,7 @@ async fn an_answer_that_does_not_fit_is_a_502_and_a_request_that_cannot_be_one_a
         json!([entry(0, json!([0.5])), entry(1, json!("%"))]),
         json!([entry(0, json!([0.5])), entry(1, json!([]))]),
     ] {
-        host.sandbox.script(MODEL, [reply(data.clone())]);
+        host.sandbox.script(MODEL, [reply(&data)]);
         let answer = host.post(PATH, &json!({"model": MODEL, "input": ["a", "b"]})).await;
         let told = refused(&answer);
         assert!(answer.status == 502 && told.starts_with(MODEL), "{data}: {} {told}", answer.status);

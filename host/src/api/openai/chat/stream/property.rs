@@ -6,7 +6,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::chat::tools::ToolCalls;
+use crate::chat::{chunk::Choice, tools::ToolCalls};
 
 fn call() -> impl Strategy<Value = Value> {
     let index = prop::option::of(0..3_u32);
@@ -108,7 +108,7 @@ proptest! {
         prop_assert!(["stop", "length", "tool_calls"].contains(&last["finish_reason"].as_str().unwrap()));
         prop_assert!(others.iter().all(|choice| choice["finish_reason"].is_null()));
 
-        let deltas = || chunks.iter().filter_map(Chunk::choice).map(|choice| choice.delta());
+        let deltas = || chunks.iter().filter_map(Chunk::choice).map(Choice::delta);
         let said = |name: &str| joined(choices.iter().map(|choice| choice["delta"][name].as_str()));
         prop_assert_eq!(said("content"), joined(deltas().map(|delta| delta.content.as_deref())));
         let thought = joined(deltas().map(|delta| delta.thinking()));
