@@ -92,8 +92,9 @@ fn text(manner: Manner, request: &Value, model: &Value, turn: &Turn) -> String {
         (Manner::Quiet, [.., last]) => format!("Hello from {id}. The tool said: {}", echo(last)),
         (Manner::Quiet, []) => format!("Hello from {id}."),
         (Manner::Demo, [_, ..]) => {
-            let told: String =
-                results.iter().map(|result| format!("The tool answered: {}\n\n", echo(result))).collect();
+            let told = |result: &String| format!("The tool answered: {}\n\n", echo(result));
+            let told: Vec<String> = results.iter().map(told).collect();
+            let told = told.concat();
             format!("{told}This summary is simulated; {id} would have put it into better words.")
         }
         (Manner::Demo, []) => {

@@ -163,8 +163,8 @@ mod tests {
 
     #[test]
     fn no_more_is_called_than_anyone_would_write() {
-        let words: String = (0..100).map(|n| format!("Call the tool bash with {{\"n\": {n}}}\n")).collect();
-        assert_eq!(called(&["bash"], &Value::Null, &words).len(), TOLD_MAX);
+        let lines: Vec<String> = (0..100).map(|n| format!("Call the tool bash with {{\"n\": {n}}}")).collect();
+        assert_eq!(called(&["bash"], &Value::Null, &lines.join("\n")).len(), TOLD_MAX);
     }
 
     #[test]
