@@ -32,6 +32,8 @@ pub struct Refresh {
     copy: Copy,
     ttl: Duration,
     last: Arc<Catalog>,
+    /// Whether it was fetched by this process, and is no copy of unknown age.
+    fetched: bool,
     /// The last good list of embedding models, as it came; there may be none.
     embeddings: Option<Bytes>,
 }
@@ -43,7 +45,7 @@ impl Refresh {
     pub fn new(client: Client, folder: &Path, upstream: &str, ttl: Duration) -> Self {
         let copy = Copy::new(folder, upstream);
         let (last, embeddings) = copy.read(seconds()).unwrap_or_default();
-        Self { client, copy, ttl: ttl.max(SHORTEST_TTL), last: Arc::new(last), embeddings }
+        Self { client, copy, ttl: ttl.max(SHORTEST_TTL), last: Arc::new(last), fetched: false, embeddings }
     }
 
     /// Returns the last good catalogue; empty if there never was one.
@@ -81,6 +83,7 @@ impl Refresh {
             tracing::warn!(%error, "failed to keep a copy of the catalogue; a start without network will have none");
         }
         self.last = Arc::new(catalog);
+        self.fetched = true;
         Ok(self.last())
     }
 
@@ -89,7 +92,8 @@ impl Refresh {
     /// Runs until nobody receives any more, or `now` is closed.
     pub async fn run(mut self, send: mpsc::Sender<Arc<Catalog>>, mut now: watch::Receiver<u64>) {
         let mut pause = FIRST_PAUSE;
-        let mut wait = self.age_left();
+        // A copy is used at once and checked at once; what was just fetched, later.
+        let mut wait = if self.fetched { self.ttl } else { self.age_left() };
         loop {
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
@@ -119,7 +123,7 @@ impl Refresh {
         }
     }
 
-    /// A copy is used at once and checked at once; what was just fetched, later.
+    /// A copy that another process has made just now need not be checked either.
     fn age_left(&self) -> Duration {
         let age = Duration::from_secs(seconds().saturating_sub(self.last.fetched()));
         if age < Duration::from_secs(5) { self.ttl } else { Duration::ZERO }

@@ -299,3 +299,13 @@ async fn thinking_is_wished_for_and_never_stands_in_the_way() {
         assert_eq!(answer.header("x-router-model"), Some(expected), "{more}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_wants_a_conversation_kept_is_told_in_the_way_that_libraries_understand() {
+    let host = start(Setup::new()).await;
+    let answer = host.post(MESSAGES, &hello(&json!({"thread": {"type": "create"}}))).await;
+    let details = json!({"error_code": "thread_unsupported_request", "unsupported": ["thread"]});
+    assert_eq!((answer.status, &answer.json()["error"]["details"]), (400, &details), "{}", answer.text);
+    let answer = host.post(MESSAGES, &hello(&json!({"thread": null}))).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+}

@@ -158,6 +158,7 @@ async fn the_least_that_can_be_asked_adds_nothing() {
         let mut expected = json!({"messages": [{"role": "user", "content": "Hello"}]});
         if form.face() == Face::Anthropic {
             expected["max_tokens"] = json!(MAX_TOKENS);
+            expected["reasoning"] = json!({"exclude": true});
         }
         check(&host, form.path, &form.body("auto", "Hello"), &expected).await;
     }

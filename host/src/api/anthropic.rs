@@ -66,6 +66,9 @@ struct Answer {
 
 async fn answer(api: &Api, id: RequestId, body: Body) -> Result<Response, Error> {
     let (model, fields) = convert::read(&body::read(body, api.max_body()).await?)?;
+    if fields.get("thread").is_some() {
+        return Err(no_threads());
+    }
     let first = first(api, &model);
     let Asked { request, stops, calls: taken } = convert::message(model, fields, first.as_deref())?;
     let (streaming, prompt_tokens) = (request.streaming, request.needs.input_tokens);
@@ -95,6 +98,15 @@ async fn count(api: &Api, body: Body) -> Result<Response, Error> {
     }
     api.failover().find(&request.model, &generation)?;
     Ok(Json(json!({"input_tokens": request.needs.input_tokens.max(1)})).into_response())
+}
+
+/// The error for who wants a conversation to be kept here. The runners of tools in
+/// Anthropic's libraries ask for it by themselves, and go on without if the error
+/// says so in this way (read in their sources, November 2026).
+fn no_threads() -> Error {
+    let message = "thread: no conversations are kept here; send all messages with each request";
+    let details = json!({"error_code": "thread_unsupported_request", "unsupported": ["thread"]});
+    Error::bad_request(message).detailed(details)
 }
 
 /// Returns the model that is tried first, if the name is one's own.

@@ -14,7 +14,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER},
     response::{IntoResponse as _, Response},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     api::{
@@ -47,7 +47,7 @@ pub enum Protocol {
     /// after tries.
     OpenAi,
     /// `{"type":"error","error":{"type","message"},"request_id"}`, and in the error
-    /// `attempts` after tries.
+    /// `attempts` after tries, and `details` where a client knows what to do with them.
     Anthropic(RequestId),
 }
 
@@ -76,6 +76,8 @@ pub struct Error {
     /// For each try, when its model is due again, if it rests.
     due_in: Vec<Option<Duration>>,
     policy: Option<HeaderValue>,
+    /// More for programs, where the protocol has a place for it.
+    details: Option<Value>,
 }
 
 impl Error {
@@ -89,12 +91,18 @@ impl Error {
             tried: Vec::new(),
             due_in: Vec::new(),
             policy: None,
+            details: None,
         }
     }
 
     /// Makes the error for a request that cannot be understood.
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// Adds what programs are to do about it.
+    pub(super) fn detailed(self, details: Value) -> Self {
+        Self { details: Some(details), ..self }
     }
 
     /// Notes the tries before it.
@@ -148,6 +156,9 @@ impl Error {
                 let mut body = bodies::anthropic(self.status, &self.message, id);
                 if !attempts.is_empty() {
                     body["error"]["attempts"] = json!(attempts);
+                }
+                if let Some(details) = &self.details {
+                    body["error"]["details"] = details.clone();
                 }
                 (self.status, Json(body)).into_response()
             }

@@ -144,8 +144,14 @@ fn think(fields: &mut Fields) -> Result<bool, Refused> {
     }
     let effort = (!output.effort.is_empty()).then_some(&*output.effort);
     let Some(thinking) = thinking else {
-        if let Some(effort) = effort {
-            fields.set("reasoning", &json!({"effort": effort}));
+        // Here nobody is shown thinking who did not ask for it: clients read the
+        // first block as the answer. How much the model thinks is its own business.
+        let reasoning = match effort {
+            Some(effort) => json!({"effort": effort, "exclude": true}),
+            None => json!({"exclude": true}),
+        };
+        if fields.get("reasoning").is_none() {
+            fields.set("reasoning", &reasoning);
         }
         return Ok(false);
     };
