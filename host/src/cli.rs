@@ -63,7 +63,7 @@ enum Command {
     ListModels(models::ListModels),
     /// Show the state of a running router
     Status(status::Status),
-    /// Look at the policy that chooses models, or reload it
+    /// Look at the policy that chooses models, change it, or write an own one
     #[command(subcommand)]
     Policy(policy::Policy),
 }

@@ -9,6 +9,7 @@
 //! guest), [`executor`] (warm guests of one policy), [`in_force`] (one policy that
 //! is asked), [`chain`] (several, one after the other), [`generation`] (what is in
 //! force, and the decision itself), [`trial`] and [`records`] (how it is watched).
+//! [`workbench`] is for those who write policies: one guest, without a router.
 
 pub mod bindings;
 mod breaker;
@@ -21,12 +22,15 @@ pub mod executor;
 pub mod generation;
 pub mod in_force;
 mod instance;
+pub mod interfaces;
 mod latency;
 pub mod limits;
+mod loading;
 pub mod records;
 pub mod shadow;
 pub mod trial;
 mod view;
+pub mod workbench;
 
 use std::fmt;
 

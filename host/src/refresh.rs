@@ -11,6 +11,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
+pub use self::copy::catalog_of;
 use crate::{
     catalog::{Catalog, Model},
     failover::ledger::now_ms,

@@ -106,6 +106,9 @@ mod shutdown;
 // The program from its command line: exit codes, words, signals.
 mod cli;
 
+// The commands for those who write policies, which need no router.
+mod authors;
+
 // What a policy may use: time, memory, tables, stack, copies; at loading and later.
 mod policy_limits;
 

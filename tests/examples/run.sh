@@ -30,7 +30,8 @@ while [ $# -gt 0 ]; do
         exit 2
         ;;
     *)
-        binary=$1
+        # Not every call is made from here.
+        binary=$(realpath -- "$1")
         shift
         ;;
     esac
@@ -53,16 +54,14 @@ for example in "$root"/examples/*/build.sh; do
     folder=$(dirname -- "$example")
     renew "$folder" "$work/examples/$(basename -- "$folder")"
 done
-# As `policy new` does it: the name is put in, and the contract beside it.
 for language in rust js python; do
-    renew "$root/policies/templates/$language" "$work/examples/new-$language"
-    grep -rlF --exclude-dir=node_modules '{{name}}' "$work/examples/new-$language" |
-        while IFS= read -r file; do
-            sed "s/{{name}}/new-$language/g" "$file" >"$work/unfinished"
-            cat -- "$work/unfinished" >"$file"
-            rm -- "$work/unfinished"
-        done
-    cp -R -- "$root/wit" "$work/examples/new-$language/wit"
+    rm -rf -- "$work/new"
+    mkdir -p -- "$work/new"
+    (cd -- "$work/new" && "$binary" policy new "new-$language" --lang "$language" 2>said) || {
+        cat -- "$work/new/said" >&2
+        exit 1
+    }
+    renew "$work/new/new-$language" "$work/examples/new-$language"
 done
 
 # --- Toolchains: each where nothing else is, and only what is not there yet. Whoever

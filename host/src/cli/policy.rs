@@ -1,8 +1,18 @@
-//! `policy`: look at what chooses models, change it, wrap a module.
+//! `policy`: look at what chooses models, change it, make one.
 //!
-//! What changes it, and what was in force before, is in [`change`].
+//! What changes it, and what was in force before, is in [`change`]. The commands for
+//! authors ([`check`], [`inspect`], [`run`], [`bench`], [`new`]) need no router.
 
+mod bench;
 mod change;
+mod check;
+mod inspect;
+mod made_up;
+mod new;
+mod question;
+mod run;
+mod subject;
+mod templates;
 
 use std::{
     fs,
@@ -31,6 +41,11 @@ pub(super) enum Policy {
     Rollback(change::Rollback),
     /// Show which policies and settings were in force, and why they went
     History(change::History),
+    Check(check::Check),
+    Inspect(inspect::Inspect),
+    Run(run::Run),
+    Bench(bench::BenchFile),
+    New(new::New),
     /// Make a component of a core module that Cargo built for wasm32-unknown-unknown
     Wrap(Wrap),
 }
@@ -72,6 +87,11 @@ impl Policy {
             Self::Reload(reload) => reload.run(common),
             Self::Rollback(rollback) => rollback.run(common),
             Self::History(history) => history.run(common),
+            Self::Check(check) => check.run(common),
+            Self::Inspect(inspect) => inspect.run(common),
+            Self::Run(run) => run.run(common),
+            Self::Bench(bench) => bench.run(),
+            Self::New(new) => new.run(),
             Self::Wrap(wrap) => wrap.run(),
         }
     }

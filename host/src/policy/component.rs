@@ -1,8 +1,9 @@
 //! From a file to a component that is known to be a policy.
 //!
 //! The first phases of a reload: read, pin, parse, imports, version, compile.
-//! Each can refuse, and says why and what to do. Nothing of the guest runs yet;
-//! that begins in `policy::instance`.
+//! Each can refuse, and says why and what to do. What a component imports and exports
+//! is read in `policy::interfaces`. Nothing of the guest runs yet; that begins in
+//! `policy::instance`.
 
 use std::{fmt::Write as _, fs::File, io::Read as _, path::Path, sync::Arc};
 
@@ -13,19 +14,12 @@ use crate::policy::{
     Phase, Refused,
     bindings::exports::ollama_router::policy::{failover, lifecycle, selector},
     engine::Engine,
+    interfaces::Interfaces,
     limits::Guest,
 };
 
 /// The largest file that is read: Python components have 18 MB.
 const MAX_BYTES: u64 = 128 << 20;
-
-/// The package of the contract, and the version that this router speaks.
-const PACKAGE: &str = "ollama-router:policy/";
-const VERSION: &str = "0.1.0";
-
-/// What components may import, besides the contract: parts of WASI that are
-/// there and empty.
-const WASI: [&str; 6] = ["wasi:io/", "wasi:cli/", "wasi:clocks/", "wasi:random/", "wasi:filesystem/", "wasi:sockets/"];
 
 /// A compiled policy, ready to be instantiated any number of times.
 ///
@@ -45,6 +39,12 @@ impl Code {
     /// Returns SHA-256 of the file, as 64 hexadecimal digits.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// Returns how many bytes its compiled form has, as the cache would keep it;
+    /// none if it cannot be told.
+    pub fn compiled_bytes(&self) -> Option<usize> {
+        self.pre.component().serialize().ok().map(|compiled| compiled.len())
     }
 }
 
@@ -82,19 +82,13 @@ pub fn compile(engine: &Arc<Engine>, bytes: &[u8]) -> Result<Code, Refused> {
         Some(component) => component,
         None => compile_checked(engine, bytes, &digest)?,
     };
-    let version = |error: wasmtime::Error| Refused { phase: Phase::Version, reason: first_line(&error) };
-    let pre = engine
-        .linker()
-        .instantiate_pre(&component)
-        .map_err(|error| Refused { phase: Phase::Imports, reason: first_line(&error) })?;
-    Ok(Code {
-        engine: Arc::clone(engine),
-        lifecycle: lifecycle::GuestIndices::new(&pre).map_err(version)?,
-        selector: selector::GuestIndices::new(&pre).map_err(version)?,
-        failover: failover::GuestIndices::new(&pre).ok(),
-        pre,
-        digest: digest.into(),
-    })
+    link(engine, &component, digest)
+}
+
+/// Compiles a policy whose interfaces were checked, without the cache: for those
+/// who look at each phase by itself.
+pub(super) fn compile_found(engine: &Arc<Engine>, bytes: &[u8], found: &Interfaces<'_>) -> Result<Code, Refused> {
+    link(engine, &translate(engine, found)?, digest(bytes))
 }
 
 /// Wraps a core module that carries the contract's types into a component.
@@ -121,11 +115,12 @@ pub fn digest(bytes: &[u8]) -> String {
     })
 }
 
+/// Compiles what was found to be sound, and keeps it for the next start.
 fn compile_checked(engine: &Engine, bytes: &[u8], digest: &str) -> Result<Component, Refused> {
-    let bytes = &*as_component(bytes)?;
-    check_interfaces(bytes)?;
-    let component = Component::new(engine.wasm(), bytes)
-        .map_err(|error| Refused { phase: Phase::Compile, reason: first_line(&error) })?;
+    let found = Interfaces::parse(bytes)?;
+    found.check_imports()?;
+    found.check_version()?;
+    let component = translate(engine, &found)?;
     if let Some(cache) = engine.cache()
         && let Err(error) = cache.store(engine.wasm(), digest, &component)
     {
@@ -134,90 +129,27 @@ fn compile_checked(engine: &Engine, bytes: &[u8], digest: &str) -> Result<Compon
     Ok(component)
 }
 
-/// Tells by the first bytes what a file is; anything but a component or a core
-/// module is refused.
-fn as_component(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, Refused> {
-    let refuse = |reason: &str| Err(Refused { phase: Phase::Parse, reason: reason.to_owned() });
-    match bytes {
-        [] => refuse("the file is empty"),
-        [b'\0', b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Ok(bytes.into()),
-        [b'\0', b'a', b's', b'm', 1, 0, 0, 0, ..] => Ok(wrap(bytes)?.into()),
-        [b'\0', b'a', b's', b'm', ..] => refuse("it is WebAssembly of a version that this router does not know"),
-        _ if wasmtime::Engine::detect_precompiled(bytes).is_some() => {
-            refuse("it is compiled code (.cwasm), which is never loaded from outside; give the .wasm component")
-        }
-        [b'(', ..] => refuse("it is WebAssembly text; translate it into a binary component first"),
-        _ => refuse("it is no WebAssembly"),
-    }
+/// Makes machine code of a component.
+fn translate(engine: &Engine, found: &Interfaces<'_>) -> Result<Component, Refused> {
+    Component::new(engine.wasm(), found.component())
+        .map_err(|error| Refused { phase: Phase::Compile, reason: first_line(&error) })
 }
 
-/// Checks what a component imports and exports, by the names alone.
-fn check_interfaces(bytes: &[u8]) -> Result<(), Refused> {
-    let refuse = |phase, reason: String| Err(Refused { phase, reason });
-    let decoded = match wit_component::decode(bytes) {
-        Ok(decoded) => decoded,
-        Err(error) => return refuse(Phase::Parse, format!("it cannot be read: {error:#}")),
-    };
-    let resolve = decoded.resolve();
-    let wit_component::DecodedWasm::Component(_, world) = &decoded else {
-        return refuse(Phase::Parse, "it is a package of interfaces without code".to_owned());
-    };
-    let Some(world) = resolve.worlds.get(*world) else {
-        return refuse(Phase::Parse, "it has no world".to_owned());
-    };
-    for name in world.imports.keys().map(|key| resolve.name_world_key(key)) {
-        let known = WASI.iter().any(|wasi| name.starts_with(wasi)) && name.contains("@0.2.");
-        if name.starts_with("wasi:http/") {
-            return refuse(
-                Phase::Imports,
-                format!(
-                    "it imports {name}, and policies have no network; build it without (for componentize-js: disable `http` and `fetch-event`)"
-                ),
-            );
-        }
-        if !known && !name.starts_with(PACKAGE) {
-            return refuse(Phase::Imports, format!("it imports {name}, which this router does not offer"));
-        }
-        check_version(&name)?;
-    }
-    let exports: Vec<String> = world.exports.keys().map(|key| resolve.name_world_key(key)).collect();
-    if let Some(name) = exports.iter().find(|name| name.starts_with(&format!("{PACKAGE}failover@"))) {
-        check_version(name)?;
-    }
-    for interface in ["lifecycle", "selector"] {
-        let wanted = format!("{PACKAGE}{interface}");
-        match exports.iter().find(|name| name.split('@').next() == Some(&wanted)) {
-            Some(name) => check_version(name)?,
-            None => {
-                return refuse(
-                    Phase::Version,
-                    format!("it does not export {wanted}@{VERSION}, so it is no policy; it exports {}", list(&exports)),
-                );
-            }
-        }
-    }
-    Ok(())
-}
-
-fn check_version(name: &str) -> Result<(), Refused> {
-    let Some(version) = name.strip_prefix(PACKAGE).and_then(|rest| rest.split_once('@')).map(|(_, version)| version)
-    else {
-        return Ok(());
-    };
-    let series = |version: &str| version.rsplit_once('.').map(|(series, _)| series.to_owned());
-    if series(version) == series(VERSION) {
-        return Ok(());
-    }
-    Err(Refused {
-        phase: Phase::Version,
-        reason: format!(
-            "it speaks {name}, and this router speaks {VERSION}; build it against wit/policy.wit of this version"
-        ),
+/// Gives a component what it imports.
+fn link(engine: &Arc<Engine>, component: &Component, digest: String) -> Result<Code, Refused> {
+    let version = |error: wasmtime::Error| Refused { phase: Phase::Version, reason: first_line(&error) };
+    let pre = engine
+        .linker()
+        .instantiate_pre(component)
+        .map_err(|error| Refused { phase: Phase::Imports, reason: first_line(&error) })?;
+    Ok(Code {
+        engine: Arc::clone(engine),
+        lifecycle: lifecycle::GuestIndices::new(&pre).map_err(version)?,
+        selector: selector::GuestIndices::new(&pre).map_err(version)?,
+        failover: failover::GuestIndices::new(&pre).ok(),
+        pre,
+        digest: digest.into(),
     })
-}
-
-fn list(names: &[String]) -> String {
-    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }
 
 /// wasmtime's errors are chains of many lines; the first two say what is wrong.

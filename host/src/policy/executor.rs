@@ -7,7 +7,7 @@
 //! path of requests. A caller that goes away leaves its call to end by itself.
 
 use std::{
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
     time::Duration,
@@ -19,8 +19,9 @@ use crate::policy::{
     Fault, Phase, Refused,
     bindings::{exports::ollama_router::policy::failover, ollama_router::policy::types},
     component::Code,
-    instance::{Instance, presentable},
+    instance::Instance,
     limits::Limits,
+    loading,
 };
 
 /// Guests of one policy: more than this never run at once on two threads.
@@ -28,12 +29,6 @@ const MAX_WARM: usize = 4;
 
 /// How long to wait before a guest that could not be made is tried again.
 const REBUILD_PAUSE: Duration = Duration::from_secs(1);
-
-/// The longest name or version of a policy.
-const MAX_NAME_BYTES: usize = 64;
-
-/// Settings that are named when they are refused; further ones say little.
-const MAX_SETTING_ERRORS: usize = 20;
 
 /// A policy with its settings and its catalogue, warm and ready to be asked.
 pub(super) struct Executor {
@@ -214,47 +209,9 @@ impl Drop for Lease {
 
 /// Makes a guest and brings it up to its catalogue.
 async fn make(parts: &Parts, name: Arc<str>) -> Result<(Instance, types::Descriptor, types::View), Refused> {
-    let time = parts.limits.loading_time();
-    let mut instance = step(Phase::Instantiate, time, pin!(Instance::new(&parts.code, name, parts.limits))).await??;
-    let descriptor = faultless(Phase::Describe, step(Phase::Describe, time, pin!(instance.describe())).await?)?;
-    check_names(&descriptor)?;
-    let configured = step(Phase::Configure, time, pin!(instance.configure(&parts.settings))).await?;
-    faultless(Phase::Configure, configured)?.map_err(|errors| Refused {
-        phase: Phase::Configure,
-        reason: errors
-            .iter()
-            .take(MAX_SETTING_ERRORS)
-            .map(|error| format!("policy.settings{}: {}", presentable(&error.pointer), presentable(&error.message)))
-            .collect::<Vec<_>>()
-            .join("; "),
-    })?;
-    let loaded = step(Phase::LoadCatalog, time, pin!(instance.load_catalog(parts.epoch, &parts.models))).await?;
-    let view = faultless(Phase::LoadCatalog, loaded)?;
+    let mut instance = loading::instantiate(&parts.code, name, parts.limits).await?;
+    let descriptor = loading::describe(&mut instance).await?;
+    loading::configure(&mut instance, &parts.settings).await?;
+    let view = loading::load_catalog(&mut instance, parts.epoch, &parts.models).await?;
     Ok((instance, descriptor, view))
-}
-
-/// Name and version stand in headers and in the log, so they must be plain.
-fn check_names(descriptor: &types::Descriptor) -> Result<(), Refused> {
-    let is_plain = |text: &str| {
-        (1..=MAX_NAME_BYTES).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._+".contains(&byte))
-    };
-    if is_plain(&descriptor.name) && is_plain(&descriptor.version) {
-        return Ok(());
-    }
-    let reason = format!(
-        "its name or version is not like `free-mode` and `0.1.0`: letters, digits and -._+, {MAX_NAME_BYTES} at most"
-    );
-    Err(Refused { phase: Phase::Describe, reason })
-}
-
-/// Bounds a step of loading by the wall clock, for guests that sleep.
-async fn step<T>(phase: Phase, time: Duration, work: Pin<&mut (dyn Future<Output = T> + Send)>) -> Result<T, Refused> {
-    timeout(time, work)
-        .await
-        .map_err(|_elapsed| Refused { phase, reason: format!("it took longer than {} ms", time.as_millis()) })
-}
-
-fn faultless<T>(phase: Phase, answer: Result<T, Fault>) -> Result<T, Refused> {
-    answer.map_err(|fault| Refused { phase, reason: fault.to_string() })
 }

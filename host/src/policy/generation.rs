@@ -6,8 +6,9 @@
 //! fails, is in [`decide`]; who may be offered, in `candidates`. Who makes
 //! generations, and when, is `crate::reload`'s business.
 
-mod candidates;
+pub(super) mod candidates;
 mod decide;
+mod probes;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -16,7 +17,7 @@ use serde_json::{Map, Value};
 pub use self::decide::{Decision, Undecided};
 use crate::{
     catalog::{
-        Capabilities, Catalog,
+        Catalog,
         names::{Names, Unknown},
     },
     policy::{
@@ -29,10 +30,6 @@ use crate::{
         records::{Record, Records, Rung},
         shadow::Shadow,
         trial::Trial,
-    },
-    routing::{
-        needs::{Needs, ToolMode},
-        plan::{Query, Target},
     },
 };
 
@@ -201,25 +198,7 @@ impl Generation {
 
     /// Lets the policies decide what every policy must be able to decide.
     async fn probe(&self) -> Result<(), Refused> {
-        let with_tools = Needs { tools: ToolMode::Optional, ..Needs::default() };
-        let first = self.visible.first().map_or(Target::Any, |number| Target::Model(*number));
-        for (target, needs) in [(Target::Any, Needs::default()), (first, with_tools), (Target::Gone, Needs::default())]
-        {
-            let candidates = self.candidates(&needs);
-            if candidates.is_empty() {
-                continue;
-            }
-            let query = Query {
-                target,
-                needs,
-                wishes: Capabilities::empty(),
-                streaming: true,
-                limit: 4,
-                quota_left: None,
-                now_ms: self.catalog.fetched().saturating_mul(1000),
-                seed: 1,
-                explain: true,
-            };
+        for (query, candidates) in self.offer().probes() {
             let said = self.chain.decide(&query, &candidates, &[]).await;
             said.answer.map_err(|fault| Refused { phase: Phase::Probe, reason: fault.to_string() })?;
         }

@@ -60,6 +60,16 @@ impl Instance {
         })
     }
 
+    /// Returns what the guest may use.
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Returns the bytes of all its memories.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.store.data().memory_bytes()
+    }
+
     /// Asks the guest what it is.
     pub(super) async fn describe(&mut self) -> Result<types::Descriptor, Fault> {
         let _ticking = self.prepare(self.limits.loading_time(), 0, 0);

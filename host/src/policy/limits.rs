@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use wasmtime::{Store, StoreLimits, StoreLimitsBuilder};
+use wasmtime::{ResourceLimiter, Store, StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::policy::bindings::ollama_router::policy as contract;
@@ -74,7 +74,7 @@ impl Limits {
 
 /// The host's side of one store: limits, an empty WASI, the log.
 pub(super) struct Guest {
-    limits: StoreLimits,
+    sizes: Sizes,
     wasi: WasiCtx,
     table: ResourceTable,
     name: Arc<str>,
@@ -104,16 +104,17 @@ impl Guest {
             .insecure_random_seed(0)
             .max_random_size(RANDOM_BYTES)
             .build();
-        let sizes = StoreLimitsBuilder::new()
+        let limits = StoreLimitsBuilder::new()
             .memory_size(limits.memory)
             .memories(MEMORIES)
             .instances(INSTANCES)
             .tables(TABLES)
             .table_elements(TABLE_ELEMENTS)
             .build();
-        let guest = Self { limits: sizes, wasi, table, name, lines: 0, slices_left: 0, moment };
+        let guest =
+            Self { sizes: Sizes { limits, memory_bytes: 0 }, wasi, table, name, lines: 0, slices_left: 0, moment };
         let mut store = Store::new(engine, guest);
-        store.limiter(|guest| &mut guest.limits);
+        store.limiter(|guest| &mut guest.sizes);
         store.set_hostcall_fuel(HOSTCALL_BYTES);
         store.set_max_component_handles(HANDLES);
         // The first deadline makes the guest give way; only when its slices are
@@ -129,6 +130,11 @@ impl Guest {
         store
     }
 
+    /// Returns the bytes of all its memories.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.sizes.memory_bytes
+    }
+
     /// Sets the deadline, the clock and the chance of the next call.
     pub(super) fn prepare(store: &mut Store<Self>, time: Duration, now_ms: u64, seed: u64) {
         let guest = store.data_mut();
@@ -137,6 +143,38 @@ impl Guest {
         guest.moment.now_ms.store(now_ms, Ordering::Relaxed);
         guest.moment.dice.store(seed, Ordering::Relaxed);
         store.set_epoch_deadline(SLICE_TICKS);
+    }
+}
+
+/// The sizes of a store, and how much of its memory is taken.
+struct Sizes {
+    limits: StoreLimits,
+    memory_bytes: usize,
+}
+
+impl ResourceLimiter for Sizes {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let may = self.limits.memory_growing(current, desired, maximum)?;
+        if may {
+            self.memory_bytes = self.memory_bytes.saturating_add(desired.saturating_sub(current));
+        }
+        Ok(may)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        self.limits.table_growing(current, desired, maximum)
+    }
+
+    fn instances(&self) -> usize {
+        self.limits.instances()
+    }
+
+    fn tables(&self) -> usize {
+        self.limits.tables()
+    }
+
+    fn memories(&self) -> usize {
+        self.limits.memories()
     }
 }
 

@@ -117,6 +117,21 @@ pub(super) fn formerly(old: &Catalog) -> BTreeSet<String> {
     old.models().iter().map(|model| model.id.to_string()).chain(gone).take(MAX_FORMERLY).collect()
 }
 
+/// Reads a catalogue from a file that somebody names: a copy as it is kept here, or
+/// what OpenRouter's `/models` answers, which is then taken as fetched `now`.
+///
+/// Models are those that were served when it was fetched, however long ago.
+pub fn catalog_of(text: &[u8], now: u64) -> Result<Catalog, String> {
+    if let Ok((_, catalog, _)) = parse(text, 0) {
+        return Ok(catalog.without_over(catalog.fetched()));
+    }
+    let found = models::parse(text, now).map_err(|error| error.to_string())?.models;
+    if found.is_empty() {
+        return Err("it holds no model".to_owned());
+    }
+    Ok(Catalog::new(found, BTreeSet::new(), now))
+}
+
 fn parse(text: &[u8], now: u64) -> Result<(String, Catalog, Option<Bytes>), String> {
     let saved: Saved<'_> = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     let read = |list: &RawValue| models::parse(list.get().as_bytes(), now).map_err(|error| error.to_string());

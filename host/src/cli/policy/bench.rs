@@ -1,0 +1,161 @@
+//! `policy bench`: how long a policy takes, and how much memory.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, anyhow};
+use clap::Args;
+use comfy_table::{CellAlignment, Table, presets::NOTHING};
+use serde_json::{Value, json};
+
+use crate::{
+    cli::{
+        Failed, block_on,
+        policy::{
+            made_up,
+            question::Request,
+            subject::{self, Subject},
+        },
+    },
+    policy::workbench::timing::{self, Timings},
+};
+
+const EXAMPLES: &str = "\
+Example:
+  ollama-router policy bench my-policy.wasm --candidates 16 --models 400";
+
+/// Measure a policy: compiling, loading, the catalogue, a decision, memory
+///
+/// The figures are of this machine and this build of the router.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct BenchFile {
+    #[command(flatten)]
+    subject: Subject,
+    /// Candidates of a decision; fewer if the policy shows fewer
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
+    candidates: u32,
+    /// Models of the catalogue, made up
+    #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    models: u32,
+    /// A catalogue instead: a router's models.json, or what OpenRouter's /models answers
+    #[arg(long, value_name = "FILE", conflicts_with = "models")]
+    catalog: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was measured.
+struct Measured {
+    policy: String,
+    models: usize,
+    candidates: usize,
+    memory_bytes: usize,
+    timings: Vec<Timings>,
+}
+
+/// A folder that nobody had before, and nobody has afterwards.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Result<Self, Failed> {
+        let path = std::env::temp_dir().join(format!("ollama-router-bench-{}", std::process::id()));
+        // Not one that is there: what is compiled is run.
+        fs::create_dir(&path).with_context(|| format!("cannot make the folder {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // It is the system's folder for such files, which is emptied anyway.
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+impl BenchFile {
+    pub(super) fn run(&self) -> Result<ExitCode, Failed> {
+        let measured = self.measure()?;
+        if self.json {
+            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&json(&measured))?)?;
+        } else {
+            print(&measured)?;
+        }
+        let build = if cfg!(debug_assertions) { "a build for tests, slower than others" } else { "a release build" };
+        let version = env!("CARGO_PKG_VERSION");
+        writeln!(anstream::stderr(), "figures of this machine and of ollama-router {version}, {build}")?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn measure(&self) -> Result<Measured, Failed> {
+        let catalog = match &self.catalog {
+            None => made_up::many(self.models, self.candidates),
+            path => subject::catalog(path.as_ref())?,
+        };
+        let query = Request::default().query(&catalog)?;
+        let setup = self.subject.setup(catalog)?;
+        let (mut bench, mut timings) = block_on(async {
+            let bench = self.subject.sound(setup).await?;
+            let timings = bench.time_loading().await.map_err(|refused| anyhow!("cannot measure it: {refused}"))?;
+            Ok((bench, Vec::from(timings)))
+        })?;
+        let decided = block_on(async { Ok(bench.time_decisions(&query, &[], self.candidates as usize).await) })?;
+        let (candidates, select) =
+            decided.map_err(|fault| anyhow!("{}/{} failed to decide: {fault}", bench.name, bench.version))?;
+        timings.push(select);
+        let folder = Folder::new()?;
+        timings.splice(0..0, compiled(&self.subject.file, &folder.0)?);
+        Ok(Measured {
+            policy: format!("{}/{}", bench.name, bench.version),
+            models: bench.setup.catalog.models().len(),
+            candidates,
+            memory_bytes: bench.memory_bytes(),
+            timings,
+        })
+    }
+}
+
+fn compiled(file: &Path, folder: &Path) -> Result<[Timings; 2], Failed> {
+    Ok(timing::compiling(file, folder).map_err(|refused| anyhow!("cannot measure {}: {refused}", file.display()))?)
+}
+
+fn json(measured: &Measured) -> Value {
+    let us = |timings: &Timings, share| (timings.within(share).as_secs_f64() * 10_000_000.0).round() / 10.0;
+    let step = |timings: &Timings| {
+        json!({
+            "step": timings.step,
+            "times": timings.times(),
+            "p50_us": us(timings, 0.5),
+            "p99_us": us(timings, 0.99),
+        })
+    };
+    json!({
+        "policy": measured.policy,
+        "models": measured.models,
+        "candidates": measured.candidates,
+        "memory_bytes": measured.memory_bytes,
+        "steps": measured.timings.iter().map(step).collect::<Vec<_>>(),
+    })
+}
+
+fn print(measured: &Measured) -> Result<(), Failed> {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(["STEP", "TIMES", "P50", "P99"]);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    for timings in &measured.timings {
+        let ms = |share| format!("{:.3} ms", timings.within(share).as_secs_f64() * 1000.0);
+        table.add_row([timings.step.to_owned(), timings.times().to_string(), ms(0.5), ms(0.99)]);
+    }
+    let Measured { policy, models, candidates, memory_bytes, .. } = measured;
+    let mut out = anstream::stdout();
+    writeln!(out, "{table}\n")?;
+    writeln!(out, "{policy}, {models} models, {candidates} candidates; {memory_bytes} bytes of memory an instance")?;
+    Ok(())
+}

@@ -1,0 +1,347 @@
+//! The commands for those who write policies: `policy check`, `inspect`, `run`,
+//! `bench` and `new`.
+//!
+//! The real binary, in a home folder without a configuration: none of them needs a
+//! router, a network or a key. The guests are made of WebAssembly text.
+
+use std::{fs, path::Path};
+
+use ollama_router::policy::{EMBEDDED, component};
+use serde_json::{Value, json};
+
+use crate::{
+    guests::{Guest, LOOP, SOUND},
+    support::program::{Program, Ran},
+};
+
+const FILE: &str = "mine.wasm";
+
+/// The phases of a reload, without the pin.
+const PHASES: [&str; 10] =
+    ["read", "parse", "imports", "version", "compile", "instantiate", "describe", "configure", "load-catalog", "probe"];
+
+/// A home folder with a policy in it.
+fn with(policy: &[u8]) -> Program {
+    let program = Program::new();
+    fs::write(program.path(FILE), policy).unwrap();
+    program
+}
+
+fn ended(ran: &Ran, code: i32) {
+    assert_eq!(ran.code, Some(code), "{ran:?}");
+}
+
+fn parsed(ran: &Ran) -> Value {
+    serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
+}
+
+/// The lines of a table, each with single spaces.
+fn lines(ran: &Ran) -> Vec<String> {
+    ran.out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn check_takes_a_sound_policy_through_every_phase() {
+    let program = with(&Guest::sound().component());
+    let ran = program.run(&["policy", "check", FILE]);
+    ended(&ran, 0);
+    let told: Vec<String> = lines(&ran);
+    for (line, phase) in told.iter().zip(PHASES) {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [named, "ok", ms, "ms"] = words[..] else { panic!("{line}") };
+        assert!(named == phase && ms.parse::<f64>().is_ok(), "{line}");
+    }
+    assert_eq!(told.len(), PHASES.len());
+    assert_eq!(ran.err, format!("{SOUND} is sound; it shows 8 of 12 models\n"));
+
+    let rows = parsed(&program.run(&["policy", "check", FILE, "--json"]));
+    let phases: Vec<&Value> = rows.as_array().unwrap().iter().map(|row| &row["phase"]).collect();
+    assert_eq!(phases, PHASES);
+    assert!(rows.as_array().unwrap().iter().all(|row| row["ok"] == true && row["reason"].is_null()), "{rows}");
+    assert!(program.run(&["policy", "check", FILE, "--free-mode=false"]).err.contains("8 of 12"));
+}
+
+#[test]
+fn check_ends_at_the_first_phase_that_refuses_and_says_why() {
+    let trap = Guest::sound().put("configure", "(unreachable)").component();
+    let endless = Guest::sound().put("select", LOOP).component();
+    let foreign = Guest::sound().replace("\"reversed", "\"rev rsed").component();
+    let rows: [(&[u8], &str, &str); 5] = [
+        (b"hello", "parse", "it is no WebAssembly"),
+        (b"", "parse", "the file is empty"),
+        (&foreign, "describe", "its name or version is not like `free-mode` and `0.1.0`"),
+        (&trap, "configure", "wasm `unreachable` instruction executed"),
+        (&endless, "probe", "the policy took longer than its 50 ms"),
+    ];
+    for (file, phase, reason) in rows {
+        let program = with(file);
+        let ran = program.run(&["policy", "check", FILE]);
+        ended(&ran, 1);
+        let last = ran.out.lines().last().unwrap();
+        assert!(last.starts_with(phase) && last.contains("FAILED: ") && last.contains(reason), "{ran:?}");
+        let passed = PHASES.iter().position(|known| *known == phase).unwrap();
+        assert_eq!(ran.out.matches(" ok ").count(), passed, "{ran:?}");
+
+        let ran = program.run(&["policy", "check", FILE, "--json"]);
+        ended(&ran, 1);
+        let last = parsed(&ran).as_array().unwrap().last().unwrap().clone();
+        assert_eq!((&last["phase"], &last["ok"]), (&json!(phase), &json!(false)));
+        assert!(last["reason"].as_str().unwrap().contains(reason), "{last}");
+    }
+    let ran = Program::new().run(&["policy", "check", "nowhere.wasm"]);
+    ended(&ran, 1);
+    assert!(ran.out.starts_with("read         FAILED: cannot open nowhere.wasm"), "{ran:?}");
+}
+
+#[test]
+fn settings_are_typed_or_in_a_file_and_refused_by_the_policy_itself() {
+    let program = with(EMBEDDED).file("settings.json", r#"{"fallbaks": []}"#);
+    for given in [r#"{"fallbaks": []}"#, "settings.json", "@settings.json"] {
+        let ran = program.run(&["policy", "check", FILE, "--settings", given]);
+        ended(&ran, 1);
+        let last = ran.out.lines().last().unwrap();
+        assert!(last.starts_with("configure    FAILED: policy.settings/fallbaks: "), "{ran:?}");
+    }
+    for (given, words) in [("{", "--settings: what is given cannot be used"), ("none", "cannot read none")] {
+        let ran = program.run(&["policy", "check", FILE, "--settings", given]);
+        ended(&ran, 2);
+        assert!(ran.out.is_empty() && ran.err.contains(words), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_catalogue_is_a_copy_or_what_openrouter_answers() {
+    let free = json!({"prompt": "0", "completion": "0"});
+    let models = json!({"data": [
+        {"id": "a/one:free", "context_length": 8192, "pricing": free},
+        {"id": "a/two:free", "context_length": 8192, "pricing": free, "expiration_date": "2020-01-01"},
+    ]});
+    let copy = json!({"source": "https://somewhere", "fetched": 1_500_000_000, "models": models});
+    let program = with(&Guest::sound().component())
+        .file("answer.json", &models.to_string())
+        .file("copy.json", &copy.to_string())
+        .file("bad.json", "{}");
+    // The second one was still served when the copy was made.
+    for (file, shown) in [("answer.json", "1 of 1"), ("copy.json", "2 of 2")] {
+        let ran = program.run(&["policy", "check", FILE, "--catalog", file]);
+        ended(&ran, 0);
+        assert!(ran.err.contains(shown), "{ran:?}");
+    }
+    let ran = program.run(&["policy", "check", FILE, "--catalog", "bad.json"]);
+    ended(&ran, 2);
+    assert!(ran.err.contains("bad.json is no catalogue: it is neither"), "{ran:?}");
+}
+
+#[test]
+fn inspect_tells_what_a_policy_is_and_what_it_may_call() {
+    let module = Guest::sound().module();
+    let program = with(&module);
+    let told = parsed(&program.run(&["policy", "inspect", FILE, "--json"]));
+    let export = |interface: &str| format!("ollama-router:policy/{interface}@0.1.0");
+    let file = json!({
+        "kind": "core module",
+        "digest": component::digest(&module),
+        "bytes": module.len(),
+        "imports": [{"name": export("types"), "access": "granted"}],
+        "exports": [export("lifecycle"), export("selector")],
+    });
+    assert_eq!((&told["file"], &told["refused"]), (&file, &Value::Null));
+    let mut policy = told["policy"].clone();
+    assert!(policy["compiled_bytes"].take().as_u64() > Some(1_000), "{told}");
+    let memory = 2 * 65_536;
+    let expected = json!({
+        "name": "reversed",
+        "version": "1.0.0",
+        "summary": "For tests.",
+        "compiled_bytes": null,
+        "memory_bytes": memory,
+        "has_failover": false,
+        "reasons": [],
+        "settings_schema": {},
+    });
+    assert_eq!(policy, expected);
+
+    let ran = with(EMBEDDED).run(&["policy", "inspect", FILE]);
+    ended(&ran, 0);
+    for words in
+        ["free-mode/0.1.0: ", "file       component, ", "reasons ", "\"fallbacks\"", &component::digest(EMBEDDED)]
+    {
+        assert!(ran.out.contains(words), "{words} is not in {}", ran.out);
+    }
+}
+
+#[test]
+fn inspect_tells_what_is_in_a_file_though_it_is_refused() {
+    let program = with(&Guest::sound().contract("0.1.0", "0.2.0").replace("0.1.0#", "0.2.0#").module());
+    let ran = program.run(&["policy", "inspect", FILE]);
+    ended(&ran, 1);
+    assert!(ran.out.contains("exports    ollama-router:policy/lifecycle@0.2.0"), "{ran:?}");
+    assert!(ran.err.starts_with("refused at version: it speaks ollama-router:policy/"), "{ran:?}");
+    let told = parsed(&program.run(&["policy", "inspect", FILE, "--json"]));
+    assert_eq!((&told["policy"], &told["refused"]["phase"]), (&Value::Null, &json!("version")));
+    let ran = with(b"hello").run(&["policy", "inspect", FILE]);
+    ended(&ran, 1);
+    assert_eq!(ran.err, "error: cannot inspect mine.wasm: parse: it is no WebAssembly\n");
+}
+
+#[test]
+fn run_shows_what_was_picked_and_who_left_out_the_others() {
+    let program = with(&Guest::sound().component());
+    let ran = program.run(&["policy", "run", FILE, "--request", r#"{"needs": ["tools"], "limit": 2}"#]);
+    ended(&ran, 0);
+    let unexplained = "policy (a code that it does not explain)";
+    let expected = [
+        "PLACE MODEL SCORE BY WHY".to_owned(),
+        format!("1 elm/any:free 1 {unexplained}"),
+        format!("2 elm/unknown-size:free 1 {unexplained}"),
+        "- alder/oak-70b:free policy not named in the answer".to_owned(),
+        "- alder/oak-70b view not shown".to_owned(),
+        "- alder/acorn-8b:free router cannot answer such a request".to_owned(),
+        "- birch/thinker-32b:free policy not named in the answer".to_owned(),
+        "- birch/thinker-200b view not shown".to_owned(),
+        "- cedar/lens-12b:free policy not named in the answer".to_owned(),
+        "- cedar/ear-7b:free router cannot answer such a request".to_owned(),
+        "- dogwood/leaving-30b:free policy not named in the answer".to_owned(),
+        "- fir/safety-2b:free view not shown".to_owned(),
+        "- fir/vectors-1b:free view not shown".to_owned(),
+    ];
+    assert_eq!(lines(&ran), expected);
+}
+
+#[test]
+fn run_tells_the_policy_of_the_request_and_of_what_is_remembered() {
+    let program = with(EMBEDDED).file("request.json", r#"{"target": "cedar/lens-12b:free", "tools": "required"}"#);
+    let facts = r#"[{"model": "alder/oak-70b:free", "cooldown_ms": 60000, "failures": 1, "failures_by_kind": [["timeout", 1]]}]"#;
+    let ask = |more: &[&str]| {
+        let ran = program.run(&[&["policy", "run", FILE, "--request", "request.json", "--json"], more].concat());
+        ended(&ran, 0);
+        let told = parsed(&ran);
+        assert_eq!((&told["policy"], &told["decision"]), (&json!("free-mode/0.1.0"), &json!("route")));
+        let picked = |row: &&Value| row["place"].is_u64();
+        told["models"].as_array().unwrap().iter().filter(picked).map(|row| row["id"].clone()).collect::<Vec<_>>()
+    };
+    let fresh = ask(&[]);
+    assert_eq!(fresh[0], "cedar/lens-12b:free");
+    assert!(fresh.contains(&json!("alder/oak-70b:free")), "{fresh:?}");
+    assert!(!ask(&["--facts", facts]).contains(&json!("alder/oak-70b:free")), "what rests comes last");
+}
+
+#[test]
+fn run_tells_of_refusals_faults_and_questions_that_cannot_be_asked() {
+    let twice = "(call $candidate (local.get $ask) (i32.const 0))";
+    let reversed = "(call $candidate (local.get $ask)\n            (i32.sub (i32.sub (local.get $count) (local.get $place)) (i32.const 1)))";
+    let failing = Guest::sound().replace(reversed, twice);
+    let ran = with(&failing.component()).run(&["policy", "run", FILE]);
+    ended(&ran, 1);
+    assert!(ran.err.contains("was refused at probe: ") && ran.err.contains("twice"), "{ran:?}");
+    let ran = with(&Guest::sound().when_marked("(unreachable)").component()).run(&[
+        "policy",
+        "run",
+        FILE,
+        "--request",
+        r#"{"output_tokens": 666}"#,
+    ]);
+    ended(&ran, 1);
+    assert!(ran.err.starts_with("error: reversed/1.0.0 failed to decide: the policy trapped: "), "{ran:?}");
+
+    let program = with(&Guest::sound().component());
+    let ran = program.run(&["policy", "run", FILE, "--request", r#"{"needs": ["vision", "audio"]}"#]);
+    ended(&ran, 1);
+    assert_eq!(ran.err, "error: reversed/1.0.0 was not asked: none of the 8 models that it shows can answer this\n");
+    for (request, words) in [
+        (r#"{"neds": []}"#, "unknown field `neds`"),
+        (r#"{"needs": ["sight"]}"#, "needs: there is no capability \"sight\", only tools, tool-choice, "),
+        (r#"{"target": "no/such"}"#, "target: the catalogue has no model \"no/such\""),
+    ] {
+        let ran = program.run(&["policy", "run", FILE, "--request", request]);
+        ended(&ran, 2);
+        assert!(ran.err.contains(words), "{ran:?}");
+    }
+}
+
+#[test]
+fn bench_measures_every_step() {
+    let program = with(&Guest::sound().component());
+    let ran = program.run(&["policy", "bench", FILE, "--models", "40", "--candidates", "5", "--json"]);
+    ended(&ran, 0);
+    let told = parsed(&ran);
+    let kept = [&told["policy"], &told["models"], &told["candidates"]];
+    assert_eq!(kept, [&json!(SOUND), &json!(40), &json!(5)]);
+    let steps = told["steps"].as_array().unwrap();
+    let names: Vec<&Value> = steps.iter().map(|step| &step["step"]).collect();
+    assert_eq!(names, ["compile", "load from cache", "instantiate", "load-catalog", "select"]);
+    for step in steps {
+        let (p50, p99) = (step["p50_us"].as_f64().unwrap(), step["p99_us"].as_f64().unwrap());
+        assert!(step["times"].as_u64() > Some(0) && p50 > 0.0 && p50 <= p99, "{step}");
+    }
+    assert!(ran.err.starts_with("figures of this machine and of ollama-router "), "{ran:?}");
+}
+
+#[test]
+fn new_makes_a_whole_project_and_overwrites_nothing() {
+    let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/templates");
+    for language in ["rust", "js", "python"] {
+        let program = Program::new();
+        let name = format!("my-{language}");
+        let ran = program.run(&["policy", "new", &name, "--lang", language]);
+        ended(&ran, 0);
+        for step in [&*format!("cd {name}\n"), "./build.sh\n", &format!("policy check {name}.wasm\n")] {
+            assert!(ran.err.contains(step), "{step} is not in {}", ran.err);
+        }
+        let folder = program.path(&name);
+        let mut wanted = files(&templates.join(language));
+        wanted.push("wit/policy.wit".to_owned());
+        wanted.sort();
+        assert_eq!(files(&folder), wanted);
+        for file in &wanted {
+            let text = fs::read_to_string(folder.join(file)).unwrap();
+            assert!(!text.contains("{{"), "{language}/{file} has a placeholder");
+            let template = fs::read_to_string(templates.join(language).join(file));
+            let expected = template.map_or_else(
+                |_| include_str!("../../wit/policy.wit").to_owned(),
+                |text| text.replace("{{name}}", &name),
+            );
+            assert_eq!(text, expected, "{language}/{file}");
+        }
+        let ran = program.run(&["policy", "new", &name, "--lang", language]);
+        ended(&ran, 1);
+        assert!(ran.err.contains("there is a folder of that name with files in it"), "{ran:?}");
+    }
+}
+
+#[test]
+fn new_takes_names_that_a_policy_may_have() {
+    let program = Program::new();
+    for name in ["My-policy", "my_policy", "-policy", "policy-", "my--policy", "../policy", "1st", ""] {
+        let ran = program.run(&["policy", "new", "--lang", "rust", "--", name]);
+        ended(&ran, 2);
+        assert!(ran.err.contains("lower-case words joined by hyphens"), "{ran:?}");
+    }
+    fs::create_dir(program.path("empty-2")).unwrap();
+    ended(&program.run(&["policy", "new", "empty-2", "--lang", "rust"]), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_new_makes_can_be_built_at_once() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let program = Program::new();
+    ended(&program.run(&["policy", "new", "mine", "--lang", "rust"]), 0);
+    let mode = fs::metadata(program.path("mine/build.sh")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o755);
+}
+
+/// Returns the paths of all files in a folder, sorted.
+fn files(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(files(&entry.path()).into_iter().map(|inner| format!("{name}/{inner}")));
+        } else {
+            found.push(name);
+        }
+    }
+    found.sort();
+    found
+}
