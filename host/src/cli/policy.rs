@@ -1,8 +1,10 @@
 //! `policy`: look at what chooses models, change it, wrap a module.
 //!
-//! What changes it, and what was in force before, is in [`change`].
+//! What changes it, and what was in force before, is in [`change`]; why it decides as
+//! it does, in [`explain`].
 
 mod change;
+mod explain;
 
 use std::{
     fs,
@@ -31,6 +33,8 @@ pub(super) enum Policy {
     Rollback(change::Rollback),
     /// Show which policies and settings were in force, and why they went
     History(change::History),
+    /// Tell for every model why it would be tried for a request, or why not
+    Explain(explain::Explain),
     /// Make a component of a core module that Cargo built for wasm32-unknown-unknown
     Wrap(Wrap),
 }
@@ -72,6 +76,7 @@ impl Policy {
             Self::Reload(reload) => reload.run(common),
             Self::Rollback(rollback) => rollback.run(common),
             Self::History(history) => history.run(common),
+            Self::Explain(explain) => explain.run(common),
             Self::Wrap(wrap) => wrap.run(),
         }
     }
@@ -131,6 +136,11 @@ impl List {
 }
 
 impl Address {
+    /// Tells whether a certain router is meant.
+    fn is_given(&self) -> bool {
+        self.host.is_some() || self.port.is_some()
+    }
+
     fn remote(&self, common: &Common) -> Result<Remote, Failed> {
         Remote::new(&common.load()?.config, self.host.as_deref(), self.port)
     }
