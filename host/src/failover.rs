@@ -4,13 +4,14 @@
 //! commits, and tells what failed before. It sends nothing to a client and
 //! knows no protocol; what a failure means is decided in `openrouter::failure`,
 //! what follows from it in `routing`. Read `chain` for the loop, [`attempt`] for
-//! one try, [`embed`] for vectors, [`ledger`] for what is remembered, `budget`,
+//! one try, [`embed`] for vectors, [`explain`] for reasons, [`ledger`] for what is remembered, `budget`,
 //! `pacer` and `keys` for what the account allows.
 
 pub mod attempt;
 pub mod budget;
 mod chain;
 pub mod embed;
+pub mod explain;
 mod inquiry;
 pub mod keys;
 pub mod ledger;
@@ -37,6 +38,7 @@ use crate::{
     routing::{
         Failure, FailureKind, Rests,
         health::Standing,
+        needs::Needs,
         plan::{Pick, Plan, Query, Target},
     },
 };
@@ -198,14 +200,7 @@ impl Failover {
 
     /// Finds the model that a client means.
     pub fn find(&self, name: &str, generation: &Generation) -> Result<Target, Error> {
-        let free_mode = generation.settings.free_mode;
-        match generation.names.find(name, &generation.catalog, free_mode, generation.unknown) {
-            Found::Any => Ok(Target::Any),
-            Found::Model(number) => Ok(Target::Model(number)),
-            Found::Gone => Ok(Target::Gone),
-            Found::Ambiguous(ids) => Err(Error::Ambiguous { name: name.to_owned(), ids }),
-            Found::Unknown => Err(Error::Unknown(name.to_owned())),
-        }
+        find(name, generation)
     }
 
     /// Answers a request, under one generation from its start to its end.
@@ -222,7 +217,8 @@ impl Failover {
         {
             return Err(Error::NotChat(request.model));
         }
-        let query = self.query(&request, target, generation.settings.free_mode);
+        let (needs, wishes) = (request.needs, request.wishes);
+        let query = self.query(target, (needs, wishes, request.streaming), generation.settings.free_mode);
         let block = self.ledger.account(query.now_ms);
         if generation.settings.free_mode
             && let Some(block) = block
@@ -267,16 +263,16 @@ impl Failover {
         Ok(Answered { model, tried, generation, fallback, reply })
     }
 
-    fn query(&self, request: &Request, target: Target, free_mode: bool) -> Query {
+    fn query(&self, target: Target, (needs, wishes, streaming): (Needs, Capabilities, bool), free_mode: bool) -> Query {
         let now_ms = now_ms();
         let quota_left = self.ledger.left(now_ms).map(|left| left.remaining);
         // Every try counts, so none is planned that the account has not left.
         let most = quota_left.filter(|_| free_mode).unwrap_or(u32::MAX).max(1);
         Query {
             target,
-            needs: request.needs,
-            wishes: request.wishes,
-            streaming: request.streaming,
+            needs,
+            wishes,
+            streaming,
             limit: self.limits.max_attempts.min(most),
             quota_left,
             now_ms,
@@ -330,6 +326,18 @@ impl Failover {
             ready.extend(due_first.map(|(_, model)| model));
         }
         ready
+    }
+}
+
+/// Finds the model that a name means.
+fn find(name: &str, generation: &Generation) -> Result<Target, Error> {
+    let free_mode = generation.settings.free_mode;
+    match generation.names.find(name, &generation.catalog, free_mode, generation.unknown) {
+        Found::Any => Ok(Target::Any),
+        Found::Model(number) => Ok(Target::Model(number)),
+        Found::Gone => Ok(Target::Gone),
+        Found::Ambiguous(ids) => Err(Error::Ambiguous { name: name.to_owned(), ids }),
+        Found::Unknown => Err(Error::Unknown(name.to_owned())),
     }
 }
 

@@ -124,5 +124,8 @@ mod swap;
 // Changes that fail, and the way back.
 mod rollback;
 
+// Why this model and not that one.
+mod explain;
+
 // Several policies, and one that is asked along.
 mod policy_chain;

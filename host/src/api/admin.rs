@@ -1,8 +1,10 @@
-//! The operators' routes: state, models, failures, policy, reload, health.
+//! The operators' routes: state, models, failures, policy, reload, health; those
+//! about single decisions are in [`decisions`].
 //!
 //! What the command line talks to. Shapes are in [`wire`]; they are read by
 //! programs, so fields are added and never changed.
 
+pub(super) mod decisions;
 pub mod wire;
 
 use axum::{

@@ -1,11 +1,13 @@
 //! `policy`: look at what chooses models, change it, make one.
 //!
-//! What changes it, and what was in force before, is in [`change`]. The commands for
-//! authors ([`check`], [`inspect`], [`run`], [`bench`], [`new`]) need no router.
+//! What changes it, and what was in force before, is in [`change`]; why it decides as
+//! it does, in [`explain`]. The commands for authors ([`check`], [`inspect`], [`run`],
+//! [`bench`], [`new`]) need no router.
 
 mod bench;
 mod change;
 mod check;
+mod explain;
 mod inspect;
 mod made_up;
 mod new;
@@ -46,6 +48,8 @@ pub(super) enum Policy {
     Run(run::Run),
     Bench(bench::BenchFile),
     New(new::New),
+    /// Tell for every model why it would be tried for a request, or why not
+    Explain(explain::Explain),
     /// Make a component of a core module that Cargo built for wasm32-unknown-unknown
     Wrap(Wrap),
 }
@@ -92,6 +96,7 @@ impl Policy {
             Self::Run(run) => run.run(common),
             Self::Bench(bench) => bench.run(),
             Self::New(new) => new.run(),
+            Self::Explain(explain) => explain.run(common),
             Self::Wrap(wrap) => wrap.run(),
         }
     }
@@ -151,6 +156,11 @@ impl List {
 }
 
 impl Address {
+    /// Tells whether a certain router is meant.
+    fn is_given(&self) -> bool {
+        self.host.is_some() || self.port.is_some()
+    }
+
     fn remote(&self, common: &Common) -> Result<Remote, Failed> {
         Remote::new(&common.load()?.config, self.host.as_deref(), self.port)
     }

@@ -100,6 +100,12 @@ impl Breaker {
         After::Tripped
     }
 
+    /// Returns how long the policy is still left alone, without letting a call through.
+    pub(super) fn left_alone(&self, now: Instant) -> Option<Duration> {
+        let until = self.state().open?.until;
+        until.checked_duration_since(now).filter(|left| !left.is_zero())
+    }
+
     /// Tells whether the policy is left alone.
     pub(super) fn is_open(&self) -> bool {
         self.state().open.is_some()

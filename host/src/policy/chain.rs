@@ -19,7 +19,7 @@ use crate::{
         in_force::InForce,
         view,
     },
-    routing::plan::{Fact, Query, Tried, Verdict},
+    routing::plan::{Dropped, Fact, Query, Tried, Verdict},
 };
 
 /// Policies in force, in the order in which they are asked; never empty.
@@ -53,6 +53,16 @@ pub(super) struct Said {
     pub(super) answer: Result<Option<Decision>, Fault>,
     /// The policy that failed once too often.
     pub(super) tripped: Option<String>,
+}
+
+/// What one policy of a chain said, with all that it left out.
+pub(super) struct Stage {
+    /// The decision; none if it has no opinion.
+    pub(super) decision: Option<Decision>,
+    /// The models that it ranks after those that are tried.
+    pub(super) beyond: Vec<u32>,
+    /// The models that it left out, and why.
+    pub(super) dropped: Vec<Dropped>,
 }
 
 impl Chain {
@@ -134,6 +144,26 @@ impl Chain {
         }
         let answer = Ok(order.map(|plan| Decision::Plan(plan.first(query.limit))));
         Said { answer, tripped: None }
+    }
+
+    /// Asks the policies as [`Chain::decide`] does, and returns all that they say: up
+    /// to the last one, or to one that denies. Nothing is counted by it.
+    pub(super) async fn explain(&self, query: &Query, candidates: &[u32], facts: &[Fact]) -> Result<Vec<Stage>, Fault> {
+        let mut offered = candidates.to_vec();
+        let mut stages = Vec::with_capacity(self.policies.len());
+        for (place, policy) in self.policies.iter().enumerate() {
+            let limit = if place + 1 == self.policies.len() { query.limit } else { u32::MAX };
+            let stage = policy.explain(&Query { limit, ..*query }, &offered, facts).await?;
+            if let Some(Decision::Plan(plan)) = &stage.decision {
+                offered = plan.order().iter().map(|pick| pick.model).collect();
+            }
+            let is_denied = matches!(stage.decision, Some(Decision::Deny { .. }));
+            stages.push(stage);
+            if is_denied {
+                break;
+            }
+        }
+        Ok(stages)
     }
 
     /// Asks the last policy that has a say what to do after a failure.

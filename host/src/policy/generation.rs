@@ -3,11 +3,12 @@
 //!
 //! A request takes one generation and keeps it to its end; a reload or a refresh
 //! makes a new one beside it. How it decides, and who decides when its policy
-//! fails, is in [`decide`]; who may be offered, in `candidates`. Who makes
-//! generations, and when, is `crate::reload`'s business.
+//! fails, is in [`decide`], and why, in [`explain`]; who may be offered, in
+//! `candidates`. Who makes generations, and when, is `crate::reload`'s business.
 
 pub(super) mod candidates;
 mod decide;
+pub mod explain;
 mod probes;
 
 use std::{path::PathBuf, sync::Arc};

@@ -17,6 +17,7 @@ use crate::{
         Fault, Refused,
         bindings::ollama_router::policy::types,
         breaker::{After, Breaker},
+        chain::Stage,
         convert,
         executor::{Executor, Parts},
         generation::{Decision, Source},
@@ -150,6 +151,23 @@ impl InForce {
             self.faults.fetch_add(1, Ordering::Relaxed);
         }
         decision
+    }
+
+    /// Asks the policy for its reasons too; neither its calls nor its faults count.
+    pub(super) async fn explain(&self, query: &Query, candidates: &[u32], facts: &[Fact]) -> Result<Stage, Fault> {
+        if let Some(wait) = self.breaker.left_alone(Instant::now()) {
+            return Err(Fault::Tripped { wait_ms: wait.as_millis() });
+        }
+        let facts = facts.iter().map(convert::fact).collect();
+        let answer = self.executor.select(convert::request(query), candidates.to_vec(), facts).await?;
+        let (beyond, dropped) = match &answer {
+            types::Decision::Route(route) => {
+                let further = route.order.iter().skip(query.limit as usize).map(|pick| pick.model);
+                (further.collect(), convert::dropped(&route.dropped))
+            }
+            types::Decision::Abstain | types::Decision::Deny(_) => (Vec::new(), Vec::new()),
+        };
+        Ok(Stage { decision: decision(answer, query, candidates)?, beyond, dropped })
     }
 
     /// Asks what to do after a failure; `None` if it has no say, or is left alone.

@@ -1,6 +1,7 @@
 //! What the operators' routes say, as types that both ends use; of policies in
-//! [`policy`].
+//! [`policy`], and why they decide as they do in [`explain`].
 
+pub mod explain;
 pub mod policy;
 
 use std::collections::{BTreeMap, HashMap};

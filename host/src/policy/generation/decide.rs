@@ -137,7 +137,7 @@ impl Generation {
     /// Returns the order of the view: what was asked for by name in front, what
     /// rests at the end. Without free mode nobody's bill changes by it: to what
     /// was asked for nothing is added, and otherwise only what is free.
-    fn plain_order(&self, target: Target, candidates: &[u32], facts: &[Fact]) -> Vec<u32> {
+    pub(super) fn plain_order(&self, target: Target, candidates: &[u32], facts: &[Fact]) -> Vec<u32> {
         let asked = match target {
             Target::Model(number) => Some(number),
             Target::Any | Target::Gone => None,

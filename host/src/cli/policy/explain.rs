@@ -1,0 +1,132 @@
+//! `policy explain`: why each model would be tried for a request, or why not.
+//!
+//! Asks the running router, which knows what rests; without one, or with
+//! `--offline`, it does what the router would do, with nothing remembered.
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use clap::Args;
+use comfy_table::{Table, presets::NOTHING};
+
+use crate::{
+    api::admin::wire::explain::{AskedFor, Explained, Verdict},
+    app::offline,
+    catalog::names::AUTO,
+    cli::{Common, Failed, block_on, policy::Address, status::span},
+    config::load::Loaded,
+    failover::{explain::from_scratch, ledger::now_ms},
+};
+
+#[expect(clippy::struct_excessive_bools, reason = "independent flags")]
+#[derive(Args)]
+pub(in crate::cli) struct Explain {
+    /// The model that the request asks for
+    #[arg(long, value_name = "NAME", default_value = AUTO)]
+    model: String,
+    /// The request has tools
+    #[arg(long)]
+    tools: bool,
+    /// The model has to call one of them
+    #[arg(long)]
+    tool_choice: bool,
+    /// The request has an image
+    #[arg(long)]
+    vision: bool,
+    /// The model has to think
+    #[arg(long)]
+    reasoning: bool,
+    /// The answer is to be JSON by a schema
+    #[arg(long)]
+    json_schema: bool,
+    /// Tokens in the prompt
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    input_tokens: u32,
+    /// Tokens that the client allows for the answer; 0 if it does not say
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    output_tokens: u32,
+    /// The client reads the answer as it comes
+    #[arg(long)]
+    stream: bool,
+    /// Ask no router; go by the copy of the models and the configuration
+    #[arg(long)]
+    offline: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    address: Address,
+}
+
+impl Explain {
+    /// Ends with 0 if there is an answer, whatever it is.
+    pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
+        let loaded = common.load()?;
+        let remote = self.address.remote(common)?;
+        let asked = serde_json::to_value(self.asked())?;
+        let told =
+            if self.offline { None } else { block_on(remote.send::<Explained>("/router/policy/explain", &asked))? };
+        let explained = match told {
+            Some(explained) => explained,
+            None if self.address.is_given() && !self.offline => return super::not_running(&remote),
+            None => block_on(without_router(loaded, self.asked()))?,
+        };
+        if self.json {
+            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&explained)?)?;
+        } else {
+            print(&explained)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn asked(&self) -> AskedFor {
+        AskedFor {
+            model: self.model.clone(),
+            tools: self.tools,
+            tool_choice: self.tool_choice,
+            vision: self.vision,
+            reasoning: self.reasoning,
+            json_schema: self.json_schema,
+            input_tokens: self.input_tokens,
+            output_tokens: self.output_tokens,
+            stream: self.stream,
+        }
+    }
+}
+
+/// Does what the router would do, and says on what.
+async fn without_router(loaded: Loaded, asked: AskedFor) -> Result<Explained, Failed> {
+    let limit = loaded.config.failover.max_attempts.get();
+    let generation = offline(loaded).await.context("without a router nothing can be explained")?;
+    let age = (now_ms() / 1000).saturating_sub(generation.catalog.fetched());
+    writeln!(
+        anstream::stderr(),
+        "no router was asked: what rests is not known, and the list of models is {} old",
+        span(age)
+    )?;
+    let explained = from_scratch(asked.asked(), limit, &generation).await?;
+    Ok(Explained::of(&explained, &generation))
+}
+
+fn print(explained: &Explained) -> io::Result<()> {
+    let Explained { policy, by, fault, limit, models, .. } = explained;
+    if let Some(fault) = fault {
+        writeln!(anstream::stderr(), "the policy in force does not decide: {fault}")?;
+    }
+    if let Some(policy) = policy.as_ref().filter(|_| explained.is_stand_in()) {
+        writeln!(anstream::stderr(), "{policy} decides in its stead ({by})")?;
+    }
+    if let Some(limit) = limit {
+        writeln!(anstream::stderr(), "no free model is tried until the account's limit is over ({limit})")?;
+    }
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(["MODEL", "VERDICT", "BY", "WHY", "SCORE", "NOTE"]);
+    for Verdict { id, verdict, by, why, score, note } in models {
+        let score = score.map(|score| score.to_string()).unwrap_or_default();
+        table.add_row([id, verdict, by, why, &score, note.as_deref().unwrap_or_default()]);
+    }
+    writeln!(anstream::stdout(), "{table}")
+}
