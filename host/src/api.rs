@@ -21,7 +21,7 @@ pub mod ollama;
 mod openai;
 pub mod origin;
 pub mod request_id;
-mod responses;
+pub mod responses;
 mod sse;
 mod streaming;
 mod trail;
@@ -45,7 +45,10 @@ use tokio::sync::mpsc;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    api::{access::Access, admin::wire::policy::ReloadCall, kept::Kept, metrics::served::Served, origin::Origins},
+    api::{
+        access::Access, admin::wire::policy::ReloadCall, kept::Kept, metrics::served::Served, origin::Origins,
+        responses::recall::Recall,
+    },
     chat,
     current::Current,
     failover::{self, Answered, Failover, ledger::now_ms},
@@ -86,6 +89,8 @@ pub struct Shared {
     pub tags: Kept,
     /// What `/v1/models` says.
     pub models: Kept,
+    /// The last items of the Responses API.
+    pub recall: Arc<Recall>,
 }
 
 impl Api {

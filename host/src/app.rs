@@ -131,6 +131,7 @@ impl App {
             cut: Arc::clone(&cut),
             tags: Kept::default(),
             models: Kept::default(),
+            recall: Arc::default(),
         });
         Ok(Self { router: api::router(api), current, store, tasks, stop, refresh: ask, cut })
     }

@@ -342,3 +342,32 @@ async fn a_compressed_body_is_read() {
     let reply = Reply::read(request.send().await.unwrap()).await;
     assert_eq!((reply.status, &reply.json()["status"]), (200, &json!("completed")), "{}", reply.text);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_that_was_told_can_be_named_instead_of_sent_unless_nothing_was_to_be_kept() {
+    let host = able().await;
+    for (streaming, store, known) in
+        [(true, json!(null), true), (false, json!(true), true), (false, json!(false), false)]
+    {
+        host.sandbox.script(MODEL, [Answer::text("One two").reasoning("Hm.")]);
+        let body = json!({"model": MODEL, "input": "Hello", "store": store});
+        let told = answer(&host, body, streaming).await;
+        let references: Vec<Value> = told["output"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| json!({"type": "item_reference", "id": item["id"]}))
+            .collect();
+        assert_eq!(references.len(), 2, "{told}");
+        let hello = json!({"role": "user", "content": "Hello"});
+        let input: Vec<Value> = std::iter::once(hello.clone()).chain(references).chain([hello.clone()]).collect();
+        let reply = host.post(PATH, &json!({"model": MODEL, "input": input})).await;
+        if known {
+            let said = json!({"role": "assistant", "content": "One two", "reasoning": "Hm."});
+            assert_eq!((reply.status, &host.last_sent()["messages"]), (200, &json!([hello, said, hello])), "{store}");
+        } else {
+            let words = "cannot use `input[1]`: this item is not known here any more, so there is nothing to refer to; send the item itself";
+            assert_eq!((reply.status, &reply.json()["error"]["message"]), (400, &json!(words)));
+        }
+    }
+}

@@ -1,8 +1,9 @@
-//! The face of OpenAI's Responses API, without a memory.
+//! The face of OpenAI's Responses API, with next to no memory.
 //!
 //! Handlers only: what a request means is in [`convert`], what comes of an answer
-//! in [`answer`], how it looks in [`object`] and [`items`]. Nothing is kept
-//! between two requests, so what refers to an earlier one is refused. What is
+//! in [`answer`], how it looks in [`object`] and [`items`]. Between two requests
+//! nothing is kept but the last items ([`recall`]), so what refers to an earlier
+//! answer is refused. What is
 //! served, field by field: `host/RESPONSES.md`.
 
 mod answer;
@@ -10,9 +11,12 @@ mod convert;
 mod event;
 mod items;
 mod object;
+pub mod recall;
 mod thinking;
 mod tools;
 mod wire;
+
+use std::sync::Arc;
 
 use axum::{
     body::Body,
@@ -45,14 +49,15 @@ pub(super) async fn create(State(api): State<Api>, body: Body) -> Response {
 
 async fn answer(api: &Api, body: Body) -> Result<Response, Error> {
     let created_at = now();
-    let Asked { request, form, unserved } = read(&body::read(body, api.max_body()).await?)?;
+    let Asked { request, form, unserved } = read(api, &body::read(body, api.max_body()).await?)?;
     if !unserved.is_empty() {
         tracing::debug!(tools = ?unserved, "tools that no model here has were left out");
     }
     let (streaming, prompt_tokens) = (request.streaming, request.needs.input_tokens);
     let mut answered = api.answer(request).await?;
     let model = answered.model.as_str().to_owned();
-    let head = Head { seed: fastrand::u64(..), created_at, now, model, prompt_tokens, form };
+    let recall = form.keeps.then(|| Arc::clone(&api.0.recall));
+    let head = Head { seed: fastrand::u64(..), created_at, now, model, prompt_tokens, form, recall };
     if streaming {
         return Ok(sse::response(api, answered, Answer::streamed(head)));
     }
@@ -62,7 +67,7 @@ async fn answer(api: &Api, body: Body) -> Result<Response, Error> {
     Ok(response)
 }
 
-fn read(body: &[u8]) -> Result<Asked, Error> {
+fn read(api: &Api, body: &[u8]) -> Result<Asked, Error> {
     if body.is_empty() {
         return Err(Error::bad_request("EOF"));
     }
@@ -72,6 +77,9 @@ fn read(body: &[u8]) -> Result<Asked, Error> {
         return Err(Error::bad_request("model is required"));
     }
     drop(fields.take("model"));
+    if let Some(input) = fields.get("input").and_then(|input| api.0.recall.filled(input)) {
+        fields.set_raw("input", input);
+    }
     Ok(convert::response_request(model, fields)?)
 }
 

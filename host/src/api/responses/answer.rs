@@ -10,6 +10,8 @@
 
 mod ends;
 
+use std::sync::Arc;
+
 use bytes::BytesMut;
 use serde_json::Value;
 
@@ -20,6 +22,7 @@ use crate::{
             event::{AnyPart, Event, Teller},
             items::{self, Body, Call, Item, Part, Probability, Reasoning, Status, SummaryText},
             object::Usage,
+            recall::Recall,
             thinking,
             tools::Kind,
         },
@@ -46,6 +49,8 @@ pub(super) struct Head {
     pub(super) prompt_tokens: u32,
     /// What the request says of its answer.
     pub(super) form: Form,
+    /// Where its items are kept, if they may be.
+    pub(super) recall: Option<Arc<Recall>>,
 }
 
 /// An answer, as far as it has come.

@@ -45,6 +45,8 @@ pub(super) struct Form {
     pub(super) tools: Tools,
     /// Whether token probabilities are wanted.
     pub(super) logprobs: bool,
+    /// Whether its items may be kept for a while.
+    pub(super) keeps: bool,
 }
 
 /// Fields that have no counterpart upstream and change no word of an answer.
@@ -63,6 +65,7 @@ const WITHOUT_EFFECT: [&str; 8] = [
 pub(super) fn response_request(model: String, mut fields: Fields) -> Result<Asked, Unreadable> {
     refuse_state(&mut fields)?;
     let echo = Echo::of(&fields);
+    let keeps = fields.read("store")?.unwrap_or(true);
     let streaming = take(&mut fields, "stream")?.unwrap_or(false);
     let instructions: Option<String> = take(&mut fields, "instructions")?;
     let mut offered = Offered::default();
@@ -83,7 +86,7 @@ pub(super) fn response_request(model: String, mut fields: Fields) -> Result<Aske
     }
     let request = Request::new(model, streaming, fields)?;
     let Offered { tools, unserved, .. } = offered;
-    Ok(Asked { request, form: Form { echo, tools, logprobs }, unserved })
+    Ok(Asked { request, form: Form { echo, tools, logprobs, keeps }, unserved })
 }
 
 /// Refuses what only a server with a memory can do, and what is not ours to judge.

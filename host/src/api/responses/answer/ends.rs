@@ -56,9 +56,21 @@ impl Answer {
         for at in 0..self.items.len() {
             self.close(at, status, frame);
         }
+        self.remember();
         let object = self.object(state, completed_at, Some(self.counted()));
         self.teller.tell(kind, Event { response: Some(&object), ..Event::default() }, frame);
         object
+    }
+
+    /// Keeps what clients may name instead of sending it back: words and thinking.
+    fn remember(&self) {
+        let Some(recall) = &self.head.recall else { return };
+        let named = self.items.iter().filter(|item| matches!(item.body, Body::Message(_) | Body::Reasoning(_)));
+        for item in named {
+            if let Ok(json) = serde_json::to_string(&item.view()) {
+                recall.keep(&item.id, &json);
+            }
+        }
     }
 
     /// Tells that the answer broke off, with all that came of it.

@@ -13,7 +13,7 @@ use crate::{api::responses::convert, chat::Fields};
 fn head(request: &Value) -> Head {
     let fields: Fields = serde_json::from_str(&request.to_string()).unwrap();
     let form = convert::response_request("m".to_owned(), fields).unwrap().form;
-    Head { seed: 1, created_at: 100, now: || 101, model: "a/b:free".to_owned(), prompt_tokens: 7, form }
+    Head { seed: 1, created_at: 100, now: || 101, model: "a/b:free".to_owned(), prompt_tokens: 7, form, recall: None }
 }
 
 fn plain() -> Value {

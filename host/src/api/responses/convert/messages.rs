@@ -107,7 +107,7 @@ impl<'a> Conversation<'a> {
             "image_generation_call" | "web_search_call" => Ok(()),
             "item_reference" => Err(unreadable(
                 place,
-                "the router keeps no items, so there is nothing to refer to; send the item itself",
+                "this item is not known here any more, so there is nothing to refer to; send the item itself",
             )),
             "" => Err(unreadable(place, "`type` is missing")),
             other => Err(unreadable(

@@ -16,7 +16,7 @@ fn items_that_cannot_be_read_are_refused_with_their_place() {
         ),
         (
             json!({"input": [{"type": "item_reference", "id": "msg_1"}]}),
-            "cannot use `input[0]`: the router keeps no items, so there is nothing to refer to; send the item itself",
+            "cannot use `input[0]`: this item is not known here any more, so there is nothing to refer to; send the item itself",
         ),
         (
             json!({"input": [{"type": "local_shell_call", "call_id": "c"}]}),
