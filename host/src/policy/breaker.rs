@@ -60,13 +60,11 @@ impl Breaker {
     pub(super) fn admit(&self, now: Instant) -> Result<(), Duration> {
         let mut state = self.state();
         let Some(open) = &mut state.open else { return Ok(()) };
-        match open.until.checked_duration_since(now).filter(|left| !left.is_zero()) {
-            Some(left) => Err(left),
-            None => {
-                open.until = now + open.wait;
-                Ok(())
-            }
+        if let Some(left) = open.until.checked_duration_since(now).filter(|left| !left.is_zero()) {
+            return Err(left);
         }
+        open.until = now + open.wait;
+        Ok(())
     }
 
     /// Notes a call that was answered.

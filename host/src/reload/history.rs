@@ -62,7 +62,8 @@ impl History {
     /// Returns the recipe to go back to: that of a generation, or else the last
     /// good one that is another than what is in force.
     pub(super) fn earlier(&self, generation: Option<u64>) -> Option<Blueprint> {
-        let (now, before) = self.kept.iter().rev().next().zip(Some(self.kept.iter().rev().skip(1)))?;
+        let mut before = self.kept.iter().rev();
+        let now = before.next()?;
         let mut before = before.filter(|entry| !entry.blueprint.is_same_recipe(&now.blueprint));
         let found = match generation {
             Some(number) => before.find(|entry| entry.past.generation == number),

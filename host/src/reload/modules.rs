@@ -61,7 +61,7 @@ impl Modules {
             None => None,
             Some(shadow) => {
                 let part = self.part(shadow.module.clone(), &config.policy.limits).await;
-                let part = part.map_err(|refused| refused.of_shadow())?;
+                let part = part.map_err(Refused::of_shadow)?;
                 Some((part, shadow.sample.fraction()))
             }
         };

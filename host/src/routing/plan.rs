@@ -188,6 +188,7 @@ impl Plan {
     }
 
     /// Returns the plan cut to its first `limit` models; at least one stays.
+    #[must_use]
     pub fn first(mut self, limit: u32) -> Self {
         self.order.truncate(limit.max(1) as usize);
         self
