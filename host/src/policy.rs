@@ -8,7 +8,8 @@
 //! In reading order: [`component`] (file to code), [`instance`] (a running
 //! guest), [`executor`] (warm guests of one policy), [`in_force`] (one policy that
 //! is asked), [`chain`] (several, one after the other), [`generation`] (what is in
-//! force, and the decision itself), [`trial`] and [`records`] (how it is watched).
+//! force, and the decision itself), [`trial`] and [`records`] (how it is watched),
+//! [`decisions`] (how it is written down and replayed).
 
 pub mod bindings;
 mod breaker;
@@ -16,6 +17,7 @@ pub mod cache;
 pub mod chain;
 pub mod component;
 mod convert;
+pub mod decisions;
 pub mod engine;
 pub mod executor;
 pub mod generation;

@@ -1,10 +1,11 @@
 //! `policy`: look at what chooses models, change it, wrap a module.
 //!
 //! What changes it, and what was in force before, is in [`change`]; why it decides as
-//! it does, in [`explain`].
+//! it does, in [`explain`]; what another would have decided, in [`replay`].
 
 mod change;
 mod explain;
+mod replay;
 
 use std::{
     fs,
@@ -35,6 +36,8 @@ pub(super) enum Policy {
     History(change::History),
     /// Tell for every model why it would be tried for a request, or why not
     Explain(explain::Explain),
+    /// Tell how a policy would have decided what is in a decision log
+    Replay(replay::ReplayLog),
     /// Make a component of a core module that Cargo built for wasm32-unknown-unknown
     Wrap(Wrap),
 }
@@ -77,6 +80,7 @@ impl Policy {
             Self::Rollback(rollback) => rollback.run(common),
             Self::History(history) => history.run(common),
             Self::Explain(explain) => explain.run(common),
+            Self::Replay(replay) => replay.run(common),
             Self::Wrap(wrap) => wrap.run(),
         }
     }
