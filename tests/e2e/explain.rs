@@ -86,6 +86,21 @@ async fn what_rests_is_told_with_how_long() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_refusal_has_taught_is_told() {
+    let host = Setup::new().models(&MODELS).start().await;
+    host.sandbox.script(MODELS[0], [Reply::no_tool_use("f")]);
+    let tool = json!({"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}});
+    let mut body = FORMS[0].body("auto", "Hello");
+    body["tools"] = json!([tool]);
+    host.post(FORMS[0].path, &body).await;
+    let explained = host.explain(&json!({"tools": true})).await;
+    assert_eq!(of(&explained, MODELS[0]), ["left out", "host", "has refused such requests lately"]);
+    let row = explained["models"].as_array().unwrap().iter().find(|row| row["id"] == MODELS[0]).unwrap();
+    assert_eq!(row["note"], "has taught: no-tools");
+    assert_eq!(of(&host.explain(&json!({})).await, MODELS[0])[0], "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_names_no_model_or_cannot_be_read_is_an_error() {
     let host = Setup::new().models(&MODELS).start().await;
     let reply = host.post("/router/policy/explain", &json!({"model": "no-such-model"})).await;

@@ -1,10 +1,10 @@
 //! Decisions as lines of JSON: what a policy was told, and what came of it.
 //!
-//! A line of a generation has its policies, their settings and its models; those
-//! of its decisions follow, with the contract's records as they were given to the
-//! policy, so that they can be replayed. Nothing else is in them: no prompt, no key,
-//! no client. Pure; the file is in [`log`], the replay in [`replay`], the contract's
-//! records in `records`.
+//! A line of a generation has its policies, their settings and its models; lines of
+//! its decisions follow until the next such line, with the contract's records as they
+//! were given to the policy, so that they can be replayed. Nothing else is in them: no
+//! prompt, no key, no client. Pure; the file is in [`log`], the replay in [`replay`],
+//! the contract's records in `records`.
 
 pub mod log;
 mod records;

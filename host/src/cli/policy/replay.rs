@@ -101,7 +101,7 @@ impl ReplayLog {
         settings: Option<&Map<String, Value>>,
     ) -> Result<Compared, Failed> {
         let limits = Limits { time: TIME, ..Limits::default() };
-        let (mut compared, mut running, mut text) = (Compared::default(), None, String::new());
+        let (mut compared, mut running, mut text) = (Compared::default(), None::<Replay>, String::new());
         for number in 1_u64.. {
             text.clear();
             let unreadable = |error: anyhow::Error| {
@@ -117,9 +117,10 @@ impl ReplayLog {
                     running = Some(started);
                 }
                 Ok(Line::Decision(entry)) => {
-                    let running = running.as_mut();
-                    let running =
-                        running.ok_or_else(|| unreadable(anyhow!("a decision, and no generation before it")))?;
+                    let running = running.as_mut().filter(|running| running.generation == entry.generation);
+                    let running = running.ok_or_else(|| {
+                        unreadable(anyhow!("a decision of generation {}, and no line of it before", entry.generation))
+                    })?;
                     self.ask(running, &entry, number, &mut compared).await?;
                 }
                 Err(_) if !text.ends_with('\n') => {

@@ -27,6 +27,8 @@ pub struct Replay {
     parts: Parts,
     executor: Executor,
     free_mode: bool,
+    /// The generation.
+    pub generation: u64,
     /// Its name and version.
     pub label: String,
 }
@@ -56,6 +58,7 @@ impl Replay {
         };
         let (executor, descriptor, _) = Executor::start(parts.clone(), 1).await?;
         Ok(Self {
+            generation: parts.epoch,
             parts,
             executor,
             free_mode: settings.get("free_mode").and_then(Value::as_bool).unwrap_or(true),
