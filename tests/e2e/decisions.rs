@@ -78,16 +78,18 @@ async fn every_decision_is_a_line_with_numbers_and_no_words_of_clients() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_file_is_written_to_from_the_next_reload_on_and_a_restart_goes_on_after_whole_lines() {
+async fn another_file_is_written_to_from_the_next_reload_on_and_after_a_cut_line_it_goes_on() {
     let host = setup().start().await;
     host.ask(FORMS[0], "auto").await;
     host.write("config.yaml", config("second.jsonl"));
     assert_eq!(host.reload().await.0, 200);
     host.ask(FORMS[0], "auto").await;
+    // All that was decided is written when the first one has ended.
+    let host = host.restart().await;
     let first = host.path(LOG);
     fs::write(&first, fs::read_to_string(&first).unwrap() + "{\"kind\": \"deci").unwrap();
     host.write("config.yaml", config(LOG));
-    let host = host.restart().await;
+    assert_eq!(host.reload().await.0, 200);
     host.ask(FORMS[0], "auto").await;
     let folder = host.stop().await;
     let kinds = |path: &str| {
