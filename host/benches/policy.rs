@@ -15,6 +15,7 @@ use ollama_router::{
         EMBEDDED,
         cache::Cache,
         component,
+        decisions::log::DecisionLog,
         engine::Engine,
         generation::{Blueprint, Generation, OnError, Part, Settings, Source},
         limits::Limits,
@@ -107,6 +108,7 @@ fn blueprint(engine: &Arc<Engine>, catalog: Catalog) -> Blueprint {
         catalog: Arc::new(catalog),
         records: Arc::default(),
         trial: Arc::default(),
+        log: DecisionLog::default(),
     }
 }
 

@@ -149,6 +149,7 @@ pub fn router(api: Api) -> Router {
         .route("/router/failures", delete(admin::forget_all))
         .route("/router/failures/{*model}", delete(admin::forget))
         .route("/router/policy", get(admin::policy))
+        .route("/router/policy/decisions", get(admin::decisions::last))
         .route("/router/policy/explain", post(admin::decisions::explain))
         .route("/router/policy/history", get(admin::history))
         .route("/router/policy/reload", post(admin::reload))

@@ -49,6 +49,9 @@ const TASK_GRACE: Duration = Duration::from_secs(1);
 /// How long the store may take to write what is left.
 const STORE_GRACE: Duration = Duration::from_secs(3);
 
+/// How long the decision log may take.
+const LOG_GRACE: Duration = Duration::from_secs(1);
+
 /// Catalogues that may wait for their generation.
 const CATALOGS: usize = 2;
 
@@ -178,8 +181,17 @@ impl App {
         self.tasks.close();
         // A fetch in progress is not worth waiting for.
         drop(tokio::time::timeout(TASK_GRACE, self.tasks.wait()).await);
-        let store = self.store;
-        if !tokio::task::spawn_blocking(move || store.close(STORE_GRACE)).await.unwrap_or(false) {
+        let (store, log) = (self.store, self.current.generation().log.clone());
+        let dropped = log.dropped();
+        let written = move || (log.flush(LOG_GRACE), store.close(STORE_GRACE));
+        let (decisions, failures) = tokio::task::spawn_blocking(written).await.unwrap_or((false, false));
+        if !decisions {
+            tracing::warn!("the last decisions could not be written to policy.decision_log");
+        }
+        if dropped > 0 {
+            tracing::warn!(dropped, "decisions are missing in policy.decision_log, which could not keep up");
+        }
+        if !failures {
             tracing::warn!("the last failures could not be written to the database");
         }
         Ok(())

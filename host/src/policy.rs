@@ -8,8 +8,9 @@
 //! In reading order: [`component`] (file to code), [`instance`] (a running
 //! guest), [`executor`] (warm guests of one policy), [`in_force`] (one policy that
 //! is asked), [`chain`] (several, one after the other), [`generation`] (what is in
-//! force, and the decision itself), [`trial`] and [`records`] (how it is watched).
-//! [`workbench`] is for those who write policies: one guest, without a router.
+//! force, and the decision itself), [`trial`] and [`records`] (how it is watched),
+//! [`decisions`] (how it is written down and replayed). [`workbench`] is for those who
+//! write policies: one guest, without a router.
 
 pub mod bindings;
 mod breaker;
@@ -17,6 +18,7 @@ pub mod cache;
 pub mod chain;
 pub mod component;
 mod convert;
+pub mod decisions;
 pub mod engine;
 pub mod executor;
 pub mod generation;

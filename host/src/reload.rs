@@ -100,6 +100,7 @@ impl Reload {
         loaded: &load::Loaded,
         catalog: Arc<Catalog>,
     ) -> Result<(Generation, Option<Refused>), Refused> {
+        self.modules.move_log(loaded);
         let refused = match self.make(loaded, Arc::clone(&catalog)).await {
             Ok(generation) => return Ok((generation, None)),
             Err(refused) if is_embedded_alone(&loaded.config) => return Err(refused),
@@ -358,6 +359,7 @@ impl Reload {
         let fresh = self.read()?;
         tell_of_restart(&loaded.config, &fresh.config);
         *loaded = fresh;
+        self.modules.move_log(loaded);
         let records = self.records(catalog);
         let mut blueprint = self.modules.blueprint(loaded, Arc::clone(catalog), Arc::clone(&records)).await?;
         match self.history.instead_of(&blueprint) {

@@ -8,7 +8,7 @@ use crate::{
     support::{
         Host, Setup,
         ask::FORMS,
-        models::{catalog, entry, paid},
+        models::{catalog, embedder, entry, paid},
         program::Program,
     },
 };
@@ -40,13 +40,15 @@ async fn every_model_of_the_catalogue_gets_its_reason() {
         blind,
         paid("a/paid", 300_000),
     ];
-    let setup = Setup::new().scenario(Scenario::quiet().catalog(catalog(models)));
-    let setup =
-        setup.set("failover.max_attempts", "1").file("models-filter/filter", "large\nmedium\ntiny\nblind\npaid\n");
+    let setup = Setup::new()
+        .scenario(Scenario::quiet().catalog(catalog(models)).embeddings(catalog([embedder("a/vectors:free", 8_000)])));
+    let setup = setup
+        .set("failover.max_attempts", "1")
+        .file("models-filter/filter", "large\nmedium\ntiny\nblind\npaid\nvectors\n");
     let host = setup.start().await;
     let before = host.policy().await;
     let explained = host.explain(&json!({"tools": true, "input_tokens": 3_000})).await;
-    let rows: [(&str, [&str; 3]); 6] = [
+    let rows: [(&str, [&str; 3]); 7] = [
         ("a/large:free", ["1", "free-mode", "the largest context of those left"]),
         ("a/medium:free", ["left out", "free-mode", "enough others are tried before it"]),
         (
@@ -56,6 +58,7 @@ async fn every_model_of_the_catalogue_gets_its_reason() {
         ("a/tiny:free", ["left out", "host", "100 tokens fit, too few for a prompt of 3000"]),
         ("a/blind:free", ["left out", "host", "cannot do what is needed: tools"]),
         ("a/paid", ["left out", "view", "free-mode hides it: not free"]),
+        ("a/vectors:free", ["left out", "host", "makes vectors, and does not chat"]),
     ];
     assert_eq!(explained["models"].as_array().unwrap().len(), rows.len(), "{explained}");
     for (id, expected) in rows {
@@ -80,6 +83,21 @@ async fn what_rests_is_told_with_how_long() {
     let note = last["note"].as_str().unwrap();
     assert!(note.starts_with("rests ") && note.ends_with(" more, and is passed over while another is ready"), "{note}");
     assert_eq!(of(&explained, MODELS[0]), ["3", "free-mode", "cooling down, the last resort"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_refusal_has_taught_is_told() {
+    let host = Setup::new().models(&MODELS).start().await;
+    host.sandbox.script(MODELS[0], [Reply::no_tool_use("f")]);
+    let tool = json!({"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}});
+    let mut body = FORMS[0].body("auto", "Hello");
+    body["tools"] = json!([tool]);
+    host.post(FORMS[0].path, &body).await;
+    let explained = host.explain(&json!({"tools": true})).await;
+    assert_eq!(of(&explained, MODELS[0]), ["left out", "host", "has refused such requests lately"]);
+    let row = explained["models"].as_array().unwrap().iter().find(|row| row["id"] == MODELS[0]).unwrap();
+    assert_eq!(row["note"], "has taught: no-tools");
+    assert_eq!(of(&host.explain(&json!({})).await, MODELS[0])[0], "1");
 }
 
 #[tokio::test(flavor = "multi_thread")]

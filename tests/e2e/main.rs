@@ -127,5 +127,8 @@ mod rollback;
 // Why this model and not that one.
 mod explain;
 
+// The decision log, and its replay.
+mod decisions;
+
 // Several policies, and one that is asked along.
 mod policy_chain;

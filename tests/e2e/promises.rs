@@ -153,8 +153,8 @@ async fn the_count_of_tokens_is_read_from_whichever_chunk_has_it() {
         let paths =
             ["/eval_count", "/usage/completion_tokens", "/usage/output_tokens", "/response/usage/output_tokens"];
         // The last that is told: an estimate may come before it.
-        let told = form.pieces(&reply).into_iter().rev();
-        let counted = told.filter_map(|piece| paths.iter().find_map(|path| piece.pointer(path)?.as_u64())).next();
+        let mut told = form.pieces(&reply).into_iter().rev();
+        let counted = told.find_map(|piece| paths.iter().find_map(|path| piece.pointer(path)?.as_u64()));
         assert_eq!(counted, Some(10), "{form:?}: {}", reply.text);
         assert!(!reply.text.contains("Token limit reached"), "{form:?}: {}", reply.text);
     }

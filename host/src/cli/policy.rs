@@ -1,8 +1,9 @@
 //! `policy`: look at what chooses models, change it, make one.
 //!
 //! What changes it, and what was in force before, is in [`change`]; why it decides as
-//! it does, in [`explain`]. The commands for authors ([`check`], [`inspect`], [`run`],
-//! [`bench`], [`new`]) need no router.
+//! it does, in [`explain`]; what another would have decided, in [`replay`]. The
+//! commands for authors ([`check`], [`inspect`], [`run`], [`bench`], [`new`]) need no
+//! router.
 
 mod bench;
 mod change;
@@ -12,6 +13,7 @@ mod inspect;
 mod made_up;
 mod new;
 mod question;
+mod replay;
 mod run;
 mod subject;
 mod templates;
@@ -50,6 +52,8 @@ pub(super) enum Policy {
     New(new::New),
     /// Tell for every model why it would be tried for a request, or why not
     Explain(explain::Explain),
+    /// Tell how a policy would have decided what is in a decision log
+    Replay(replay::ReplayLog),
     /// Make a component of a core module that Cargo built for wasm32-unknown-unknown
     Wrap(Wrap),
 }
@@ -97,6 +101,7 @@ impl Policy {
             Self::Bench(bench) => bench.run(),
             Self::New(new) => new.run(),
             Self::Explain(explain) => explain.run(common),
+            Self::Replay(replay) => replay.run(common),
             Self::Wrap(wrap) => wrap.run(),
         }
     }

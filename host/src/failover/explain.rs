@@ -35,6 +35,8 @@ pub struct Explained {
     pub query: Query,
     /// The models that rest, by their numbers, and for how many milliseconds.
     pub resting: Vec<(u32, u64)>,
+    /// What refusals have taught of models, by their numbers, such as `no-tools`.
+    pub learned: Vec<(u32, Vec<String>)>,
     /// The account's limit, if one stops the models that are free.
     pub block: Option<Block>,
 }
@@ -47,7 +49,11 @@ impl Failover {
         let query = self.query(target, wanted, generation.settings.free_mode);
         let facts = self.ledger.facts(&generation.catalog, &query.needs, query.now_ms);
         let explained = explained(query, &facts, generation).await;
-        Ok(Explained { block: self.ledger.account(query.now_ms), ..explained })
+        let learned = self.ledger.healths().into_iter().filter_map(|(id, health)| {
+            let number = generation.catalog.number(&id)?;
+            Some((number, health.lessons.names(generation.catalog.model(number)?, query.now_ms)))
+        });
+        Ok(Explained { block: self.ledger.account(query.now_ms), learned: learned.collect(), ..explained })
     }
 }
 
@@ -73,7 +79,7 @@ async fn explained(query: Query, facts: &[Fact], generation: &Generation) -> Exp
         Standing::Cooling(ms) => Some((fact.model, ms)),
         Standing::Ready | Standing::OnTrial => None,
     });
-    Explained { explanation, query, resting: resting.collect(), block: None }
+    Explained { explanation, query, resting: resting.collect(), learned: Vec::new(), block: None }
 }
 
 /// Finds the model that a name means, which has to be one that chats.

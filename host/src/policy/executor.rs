@@ -25,7 +25,7 @@ use crate::policy::{
 };
 
 /// Guests of one policy: more than this never run at once on two threads.
-const MAX_WARM: usize = 4;
+pub(super) const MAX_WARM: usize = 4;
 
 /// How long to wait before a guest that could not be made is tried again.
 const REBUILD_PAUSE: Duration = Duration::from_secs(1);
@@ -36,6 +36,7 @@ pub(super) struct Executor {
 }
 
 /// What an executor is made of.
+#[derive(Clone)]
 pub(super) struct Parts {
     /// The policy.
     pub(super) code: Code,
@@ -57,14 +58,14 @@ struct Pool {
 }
 
 impl Executor {
-    /// Makes the guests, one after the other, each described, configured and
+    /// Makes at most `most` guests, one after the other, each described, configured and
     /// with the catalogue loaded; any step may refuse.
-    pub(super) async fn start(parts: Parts) -> Result<(Self, types::Descriptor, types::View), Refused> {
+    pub(super) async fn start(parts: Parts, most: usize) -> Result<(Self, types::Descriptor, types::View), Refused> {
         let threads = parts.code.engine.threads();
         let started = threads.spawn(async move {
             let (first, descriptor, view) = make(&parts, "policy".into()).await?;
             let name: Arc<str> = descriptor.name.as_str().into();
-            let count = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WARM);
+            let count = std::thread::available_parallelism().map_or(1, usize::from).min(most);
             let mut warm = vec![first];
             while warm.len() < count {
                 warm.push(make(&parts, Arc::clone(&name)).await?.0);

@@ -15,6 +15,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use serde_json::{Map, Value};
 
+pub(super) use self::decide::plain_order;
 pub use self::decide::{Decision, Undecided};
 use crate::{
     catalog::{
@@ -27,6 +28,7 @@ use crate::{
         chain::{Chain, Hidden},
         component::Code,
         convert,
+        decisions::{Origin, log::DecisionLog},
         limits::Limits,
         records::{Record, Records, Rung},
         shadow::Shadow,
@@ -100,6 +102,8 @@ pub struct Blueprint {
     pub records: Arc<Records>,
     /// How the change is watched of which this is made.
     pub trial: Arc<Trial>,
+    /// Where decisions are written.
+    pub log: DecisionLog,
 }
 
 /// What is in force for a request, from its start to its end.
@@ -132,6 +136,10 @@ pub struct Generation {
     pub records: Arc<Records>,
     /// The first while of the change of which this was made.
     pub trial: Arc<Trial>,
+    /// Where decisions are written.
+    pub log: DecisionLog,
+    /// What is written of this generation before them.
+    origin: Arc<Origin>,
     /// Who decides when the policy fails, best first.
     stand_ins: Vec<(Rung, Chain)>,
 }
@@ -141,7 +149,7 @@ impl Generation {
     /// decide some made-up requests. Any failure refuses the whole, but one of the
     /// last good policy, which then cannot stand in.
     pub async fn build(blueprint: Blueprint, number: u64) -> Result<Self, Refused> {
-        let Blueprint { chain, last_good, shadow, embedded, settings, on_error, unknown, catalog, records, trial } =
+        let Blueprint { chain, last_good, shadow, embedded, settings, on_error, unknown, catalog, records, trial, log } =
             blueprint;
         let models: Vec<types::Model> = catalog.models().iter().map(convert::model).collect();
         let start = |parts: Vec<Part>| {
@@ -167,6 +175,8 @@ impl Generation {
             Some((part, sample)) => Some(Shadow::new(start(vec![part]).await?.0, sample)),
         };
         let generation = Self {
+            origin: Arc::new(Origin::of(number, &chain, &settings, &catalog)),
+            log,
             number,
             names: Names::new(&catalog, &shown.visible),
             visible: shown.visible,
@@ -208,15 +218,20 @@ impl Generation {
 }
 
 impl Settings {
+    /// Returns the settings of the contract as text.
+    pub(super) fn json(&self, own: &Map<String, Value>) -> String {
+        Value::Object(self.members(own)).to_string()
+    }
+
     /// Returns the settings of the contract: the standard ones, and the policy's
     /// own over them.
-    pub(super) fn json(&self, own: &Map<String, Value>) -> String {
+    pub(super) fn members(&self, own: &Map<String, Value>) -> Map<String, Value> {
         let mut json = Map::new();
         json.insert("free_mode".to_owned(), self.free_mode.into());
         json.insert("tool_use_only".to_owned(), self.tool_use_only.into());
         json.insert("filter".to_owned(), self.filter.clone().into());
         json.extend(own.clone());
-        Value::Object(json).to_string()
+        json
     }
 }
 

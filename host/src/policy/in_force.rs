@@ -19,7 +19,7 @@ use crate::{
         breaker::{After, Breaker},
         chain::Stage,
         convert,
-        executor::{Executor, Parts},
+        executor::{Executor, MAX_WARM, Parts},
         generation::{Decision, Source},
         latency::Latency,
     },
@@ -68,7 +68,7 @@ impl InForce {
         settings: Map<String, Value>,
     ) -> Result<(Self, types::View), Refused> {
         let digest = parts.code.digest().to_owned();
-        let (executor, descriptor, view) = Executor::start(parts).await?;
+        let (executor, descriptor, view) = Executor::start(parts, MAX_WARM).await?;
         let in_force = Self {
             name: descriptor.name,
             version: descriptor.version,
@@ -146,7 +146,7 @@ impl InForce {
         let facts = facts.iter().map(convert::fact).collect();
         let answer = self.executor.select(convert::request(query), candidates.to_vec(), facts).await;
         self.latency.add(began.elapsed());
-        let decision = answer.and_then(|answer| decision(answer, query, candidates));
+        let decision = answer.and_then(|answer| decision(answer, query.limit, candidates));
         if decision.is_err() {
             self.faults.fetch_add(1, Ordering::Relaxed);
         }
@@ -167,7 +167,7 @@ impl InForce {
             }
             types::Decision::Abstain | types::Decision::Deny(_) => (Vec::new(), Vec::new()),
         };
-        Ok(Stage { decision: decision(answer, query, candidates)?, beyond, dropped })
+        Ok(Stage { decision: decision(answer, query.limit, candidates)?, beyond, dropped })
     }
 
     /// Asks what to do after a failure; `None` if it has no say, or is left alone.
@@ -196,10 +196,11 @@ impl InForce {
     }
 }
 
-fn decision(answer: types::Decision, query: &Query, candidates: &[u32]) -> Result<Option<Decision>, Fault> {
+/// Checks an answer; `None` if the policy has no opinion.
+pub(super) fn decision(answer: types::Decision, limit: u32, candidates: &[u32]) -> Result<Option<Decision>, Fault> {
     match answer {
         types::Decision::Route(route) => {
-            let plan = Plan::parse(convert::picks(&route.order), candidates, query.limit)?;
+            let plan = Plan::parse(convert::picks(&route.order), candidates, limit)?;
             Ok(Some(Decision::Plan(plan)))
         }
         types::Decision::Abstain => Ok(None),

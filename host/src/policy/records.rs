@@ -25,10 +25,14 @@ pub struct Record {
     pub generation: u64,
     /// What was asked.
     pub query: Query,
+    /// The models that were offered.
+    pub candidates: Vec<u32>,
     /// What was remembered of the models.
     pub facts: Vec<Fact>,
     /// What came of it.
     pub outcome: Outcome,
+    /// Whether no policy had an opinion, so that the order is that of the view.
+    pub abstained: bool,
     /// Who decided.
     pub by: Rung,
     /// How long it took.

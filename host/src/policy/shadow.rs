@@ -83,14 +83,14 @@ impl Shadow {
     }
 
     /// Has it decide along, if the request is in its share; off this thread.
-    pub(super) fn follow(&self, record: Arc<Record>, candidates: Vec<u32>) {
+    pub(super) fn follow(&self, record: Arc<Record>) {
         if fastrand::f64() >= self.sample || self.inner.under_way.load(Ordering::Relaxed) >= MAX_UNDER_WAY {
             return;
         }
         self.inner.under_way.fetch_add(1, Ordering::Relaxed);
         let inner = Arc::clone(&self.inner);
         self.inner.chain.threads().spawn(async move {
-            let said = inner.chain.decide(&record.query, &candidates, &record.facts).await;
+            let said = inner.chain.decide(&record.query, &record.candidates, &record.facts).await;
             let count = match said.answer.map(|decision| difference(&record.outcome, decision.as_ref())) {
                 Ok(Difference::None) => &inner.same,
                 Ok(Difference::Order) => &inner.other_order,

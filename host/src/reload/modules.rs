@@ -15,6 +15,7 @@ use crate::{
     policy::{
         EMBEDDED, Phase, Refused,
         component::{self, Code},
+        decisions::log::DecisionLog,
         engine::Engine,
         generation::{self, Blueprint, Part, Settings, Source},
         limits::Limits,
@@ -32,13 +33,15 @@ pub(super) struct Modules {
     embedded: Code,
     /// Those of the last readings, the newest last, by their digests.
     compiled: Vec<Code>,
+    /// Where decisions are written.
+    log: DecisionLog,
 }
 
 impl Modules {
     /// Compiles the embedded policy, or takes it from the cache.
     pub(super) fn new(engine: Arc<Engine>) -> Result<Self, Refused> {
         let embedded = component::compile(&engine, EMBEDDED)?;
-        Ok(Self { engine, embedded, compiled: Vec::new() })
+        Ok(Self { engine, embedded, compiled: Vec::new(), log: DecisionLog::default() })
     }
 
     /// Reads all that a generation is made of.
@@ -83,7 +86,13 @@ impl Modules {
             catalog,
             records,
             trial: Arc::<Trial>::default(),
+            log: self.log.clone(),
         })
+    }
+
+    /// Has decisions written where the configuration says, at once.
+    pub(super) fn move_log(&self, loaded: &load::Loaded) {
+        self.log.move_to(loaded.config.policy.decision_log.as_deref());
     }
 
     async fn part(&mut self, module: Module, bounds: &Bounds) -> Result<Part, Refused> {

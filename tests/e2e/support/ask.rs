@@ -159,10 +159,10 @@ impl Form {
         let told = told.as_str().unwrap_or_else(|| panic!("no error in {body}")).to_owned();
         let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         // After tries each is told for programs, where the protocol has room for it.
-        let tries = if self.has_openai_errors() { "metadata" } else { "attempts" };
+        let own_key = if self.has_openai_errors() { "metadata" } else { "attempts" };
         let expected = |all: &[&str]| {
             let tried = reply.header("x-router-trail").is_some();
-            all.iter().filter(|key| tried || **key != tries).map(|key| (*key).to_owned()).collect::<Vec<_>>()
+            all.iter().filter(|key| tried || **key != own_key).map(|key| (*key).to_owned()).collect::<Vec<_>>()
         };
         match self.face() {
             Face::Ollama => assert_eq!(keys(&body), expected(&["attempts", "error"])),

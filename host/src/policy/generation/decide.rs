@@ -51,6 +51,14 @@ pub enum Undecided {
     PolicyFailed(#[source] Fault),
 }
 
+/// A decision, and how it came about.
+struct Made {
+    decided: Result<Decision, Undecided>,
+    by: Rung,
+    /// Whether no policy had an opinion.
+    abstained: bool,
+}
+
 impl Generation {
     /// Decides which models a request is tried with.
     ///
@@ -66,38 +74,37 @@ impl Generation {
         }
         let began = Instant::now();
         self.trial.count();
-        let (decided, by) = self.by_ladder(query, &candidates, &facts).await;
-        self.keep(query, candidates, facts, (&decided, by), began.elapsed());
-        decided
+        let made = self.by_ladder(query, &candidates, &facts).await;
+        self.keep(query, candidates, facts, &made, began.elapsed());
+        made.decided
     }
 
     /// Asks the policy, and in its stead whoever comes next.
-    async fn by_ladder(
-        &self,
-        query: &Query,
-        candidates: &[u32],
-        facts: &[Fact],
-    ) -> (Result<Decision, Undecided>, Rung) {
+    async fn by_ladder(&self, query: &Query, candidates: &[u32], facts: &[Fact]) -> Made {
+        let made = |decided, by| Made { decided, by, abstained: false };
         let by_view = || Plan::in_order(&self.plain_order(query.target, candidates, facts), query.limit);
         let said = self.chain.decide(query, candidates, facts).await;
         let fault = match said.answer {
-            Ok(Some(decision)) => return (Ok(decision), Rung::Policy),
-            Ok(None) => return (by_view().map(Decision::Plan).ok_or(Undecided::NoCandidates), Rung::Policy),
+            Ok(Some(decision)) => return made(Ok(decision), Rung::Policy),
+            Ok(None) => {
+                let decided = by_view().map(Decision::Plan).ok_or(Undecided::NoCandidates);
+                return Made { abstained: true, ..made(decided, Rung::Policy) };
+            }
             Err(fault) => fault,
         };
         self.tell(&fault, said.tripped);
         if self.on_error == OnError::Deny {
-            return (Err(Undecided::PolicyFailed(fault)), Rung::Policy);
+            return made(Err(Undecided::PolicyFailed(fault)), Rung::Policy);
         }
         for (rung, chain) in &self.stand_ins {
             match chain.decide(query, candidates, facts).await.answer {
-                Ok(Some(Decision::Plan(plan))) => return (Ok(Decision::Fallback(plan)), *rung),
-                Ok(Some(decision)) => return (Ok(decision), *rung),
+                Ok(Some(Decision::Plan(plan))) => return made(Ok(Decision::Fallback(plan)), *rung),
+                Ok(Some(decision)) => return made(Ok(decision), *rung),
                 Ok(None) => {}
                 Err(fault) => tracing::warn!(policy = chain.label(), error = %fault, "the stand-in failed to decide"),
             }
         }
-        (by_view().map(Decision::Fallback).ok_or(Undecided::NoCandidates), Rung::View)
+        made(by_view().map(Decision::Fallback).ok_or(Undecided::NoCandidates), Rung::View)
     }
 
     /// Logs a fault, and ends a trial that has failed by it.
@@ -113,13 +120,13 @@ impl Generation {
         }
     }
 
-    /// Keeps what was decided, and has the shadow decide along.
+    /// Keeps what was decided, has it written down, and has the shadow decide along.
     fn keep(
         &self,
         query: &Query,
         candidates: Vec<u32>,
         facts: Vec<Fact>,
-        (decided, by): (&Result<Decision, Undecided>, Rung),
+        Made { decided, by, abstained }: &Made,
         took: Duration,
     ) {
         let outcome = match decided {
@@ -127,10 +134,12 @@ impl Generation {
             Ok(Decision::Deny { status, code, .. }) => Outcome::Deny { status: *status, code: code.clone() },
             Err(_) => Outcome::Failed,
         };
-        let record = Arc::new(Record { generation: self.number, query: *query, facts, outcome, by, took });
+        let (generation, query, by, abstained) = (self.number, *query, *by, *abstained);
+        let record = Arc::new(Record { generation, query, candidates, facts, outcome, abstained, by, took });
+        self.log.add(&self.origin, &record);
         self.records.keep(Arc::clone(&record));
         if let Some(shadow) = &self.shadow {
-            shadow.follow(record, candidates);
+            shadow.follow(record);
         }
     }
 
@@ -143,14 +152,10 @@ impl Generation {
             Target::Any | Target::Gone => None,
         };
         let is_free = |number: u32| self.catalog.model(number).is_some_and(|model| model.traits.contains(Traits::FREE));
-        let may_stand_in = |number: u32| self.settings.free_mode || (asked.is_none() && is_free(number));
         let rests = |number: u32| {
             facts.iter().any(|fact| fact.model == number && matches!(fact.standing, Standing::Cooling(_)))
         };
-        let mut order: Vec<u32> =
-            candidates.iter().copied().filter(|number| Some(*number) == asked || may_stand_in(*number)).collect();
-        order.sort_by_key(|number| (rests(*number), Some(*number) != asked));
-        order
+        plain_order(asked, candidates, self.settings.free_mode, is_free, rests)
     }
 
     /// Asks the policy what to do after a failure.
@@ -177,4 +182,19 @@ impl Generation {
             }
         }
     }
+}
+
+/// Puts candidates in the order of the view: see `Generation::plain_order`.
+pub(in crate::policy) fn plain_order(
+    asked: Option<u32>,
+    candidates: &[u32],
+    free_mode: bool,
+    is_free: impl Fn(u32) -> bool,
+    rests: impl Fn(u32) -> bool,
+) -> Vec<u32> {
+    let may_stand_in = |number: u32| free_mode || (asked.is_none() && is_free(number));
+    let mut order: Vec<u32> =
+        candidates.iter().copied().filter(|number| Some(*number) == asked || may_stand_in(*number)).collect();
+    order.sort_by_key(|number| (rests(*number), Some(*number) != asked));
+    order
 }

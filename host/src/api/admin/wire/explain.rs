@@ -85,7 +85,7 @@ pub struct Verdict {
     pub why: String,
     /// How good a choice it is, on the policy's own scale.
     pub score: Option<f32>,
-    /// What else bears on it, such as a rest.
+    /// What else bears on it: a rest, and what its refusals have taught.
     pub note: Option<String>,
 }
 
@@ -137,14 +137,16 @@ impl AskedFor {
 impl Explained {
     /// Puts a decision and its reasons into words.
     pub fn of(explained: &explain::Explained, generation: &Generation) -> Self {
-        let explain::Explained { explanation, resting, block, query } = explained;
+        let explain::Explained { explanation, resting, learned, block, query } = explained;
         let tried = explanation.fates.iter().filter(|fate| matches!(fate, Fate::Tried { .. })).count();
         let mut rows: Vec<(usize, Verdict)> = (0..)
             .zip(generation.catalog.models())
             .zip(&explanation.fates)
             .map(|((number, model), fate)| {
                 let rest = resting.iter().find(|(resting, _)| *resting == number).map(|(_, ms)| *ms);
-                row(model.id.to_string(), fate, rest, (tried, query.needs.input_tokens))
+                let lessons = learned.iter().find(|(known, _)| *known == number).map(|(_, lessons)| lessons.join(", "));
+                let bears = (rest, lessons.filter(|lessons| !lessons.is_empty()));
+                row(model.id.to_string(), fate, bears, (tried, query.needs.input_tokens))
             })
             .collect();
         // What is left out stays in the order of the catalogue.
@@ -166,17 +168,24 @@ impl Explained {
 }
 
 /// Returns a model's row, and its place among all.
-fn row(id: String, fate: &Fate, rest: Option<u64>, (tried, tokens): (usize, u32)) -> (usize, Verdict) {
+fn row(
+    id: String,
+    fate: &Fate,
+    (rest, lessons): (Option<u64>, Option<String>),
+    (tried, tokens): (usize, u32),
+) -> (usize, Verdict) {
     let (by, why) = words(fate, tried, tokens);
     let (place, score) = match fate {
         Fate::Tried { place, pick } => (Some(*place), pick.as_ref().map(|(_, score)| *score)),
         _ => (None, None),
     };
-    let note = rest.map(|ms| {
+    let rest = rest.map(|ms| {
         let rest = humantime::format_duration(Duration::from_secs(ms.div_ceil(1000)));
         let skipped = if place.is_some() { ", and is passed over while another is ready" } else { "" };
         format!("rests {rest} more{skipped}")
     });
+    let lessons = lessons.map(|lessons| format!("has taught: {lessons}"));
+    let note = [rest, lessons].into_iter().flatten().reduce(|rest, lessons| format!("{rest}; {lessons}"));
     let verdict = place.map_or_else(|| "left out".to_owned(), |place| place.to_string());
     (place.unwrap_or(usize::MAX), Verdict { id, verdict, by, why, score, note })
 }
