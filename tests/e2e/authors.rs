@@ -1,10 +1,10 @@
-//! The commands for those who write policies: `policy check`, `inspect`, `run`,
-//! `bench` and `new`.
+//! The commands for those who write policies: `policy check`, `inspect`, `run` and
+//! `bench`; `new` is in `new_policy.rs`.
 //!
 //! The real binary, in a home folder without a configuration: none of them needs a
 //! router, a network or a key. The guests are made of WebAssembly text.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use ollama_router::policy::{EMBEDDED, component};
 use serde_json::{Value, json};
@@ -185,6 +185,19 @@ fn inspect_tells_what_is_in_a_file_though_it_is_refused() {
 }
 
 #[test]
+fn inspect_tells_which_imports_are_granted_empty_and_refused() {
+    let imports = ["ollama-router:policy/log@0.1.0", "wasi:io/poll@0.2.0", "acme:secrets/store@1.0.0"];
+    let text = imports.map(|name| format!("(import \"{name}\" (instance))")).concat();
+    let ran = with(&wat::parse_str(format!("(component {text})")).unwrap()).run(&["policy", "inspect", FILE, "--json"]);
+    ended(&ran, 1);
+    let told = parsed(&ran);
+    let access: Vec<&Value> = told["file"]["imports"].as_array().unwrap().iter().map(|row| &row["access"]).collect();
+    assert_eq!(access, ["granted", "empty", "refused"]);
+    let reason = "it imports acme:secrets/store@1.0.0, which this router does not offer";
+    assert_eq!(told["refused"], json!({"phase": "imports", "reason": reason}));
+}
+
+#[test]
 fn run_shows_what_was_picked_and_who_left_out_the_others() {
     let program = with(&Guest::sound().component());
     let ran = program.run(&["policy", "run", FILE, "--request", r#"{"needs": ["tools"], "limit": 2}"#]);
@@ -260,6 +273,34 @@ fn run_tells_of_refusals_faults_and_questions_that_cannot_be_asked() {
 }
 
 #[test]
+fn what_the_policy_logs_is_on_standard_error() {
+    let log = "(import \"ollama-router:policy/log@0.1.0\" \"emit\" (func $log (param i32 i32 i32)))";
+    // Its own name, of eight letters, as a warning.
+    let say = "(call $log (i32.const 2) (i32.const 16) (i32.const 8))";
+    let ran = with(&Guest::sound().put("fields", log).when_marked(say).component()).run(&[
+        "policy",
+        "run",
+        FILE,
+        "--request",
+        r#"{"output_tokens": 666}"#,
+        "--json",
+    ]);
+    ended(&ran, 0);
+    assert!(ran.err.contains("WARN") && ran.err.contains("reversed"), "{ran:?}");
+    assert_eq!(parsed(&ran)["decision"], "route");
+}
+
+#[test]
+fn bench_says_when_there_is_nothing_to_decide() {
+    let paid = json!({"data": [{"id": "a/paid", "pricing": {"prompt": "1", "completion": "1"}}]});
+    let program = with(&Guest::sound().component()).file("paid.json", &paid.to_string());
+    let ran = program.run(&["policy", "bench", FILE, "--catalog", "paid.json"]);
+    ended(&ran, 1);
+    let words = "reversed/1.0.0 cannot be measured: it shows none of the models";
+    assert!(ran.out.is_empty() && ran.err.contains(words), "{ran:?}");
+}
+
+#[test]
 fn bench_measures_every_step() {
     let program = with(&Guest::sound().component());
     let ran = program.run(&["policy", "bench", FILE, "--models", "40", "--candidates", "5", "--json"]);
@@ -275,73 +316,4 @@ fn bench_measures_every_step() {
         assert!(step["times"].as_u64() > Some(0) && p50 > 0.0 && p50 <= p99, "{step}");
     }
     assert!(ran.err.starts_with("figures of this machine and of ollama-router "), "{ran:?}");
-}
-
-#[test]
-fn new_makes_a_whole_project_and_overwrites_nothing() {
-    let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/templates");
-    for language in ["rust", "js", "python"] {
-        let program = Program::new();
-        let name = format!("my-{language}");
-        let ran = program.run(&["policy", "new", &name, "--lang", language]);
-        ended(&ran, 0);
-        for step in [&*format!("cd {name}\n"), "./build.sh\n", &format!("policy check {name}.wasm\n")] {
-            assert!(ran.err.contains(step), "{step} is not in {}", ran.err);
-        }
-        let folder = program.path(&name);
-        let mut wanted = files(&templates.join(language));
-        wanted.push("wit/policy.wit".to_owned());
-        wanted.sort();
-        assert_eq!(files(&folder), wanted);
-        for file in &wanted {
-            let text = fs::read_to_string(folder.join(file)).unwrap();
-            assert!(!text.contains("{{"), "{language}/{file} has a placeholder");
-            let template = fs::read_to_string(templates.join(language).join(file));
-            let expected = template.map_or_else(
-                |_| include_str!("../../wit/policy.wit").to_owned(),
-                |text| text.replace("{{name}}", &name),
-            );
-            assert_eq!(text, expected, "{language}/{file}");
-        }
-        let ran = program.run(&["policy", "new", &name, "--lang", language]);
-        ended(&ran, 1);
-        assert!(ran.err.contains("there is a folder of that name with files in it"), "{ran:?}");
-    }
-}
-
-#[test]
-fn new_takes_names_that_a_policy_may_have() {
-    let program = Program::new();
-    for name in ["My-policy", "my_policy", "-policy", "policy-", "my--policy", "../policy", "1st", ""] {
-        let ran = program.run(&["policy", "new", "--lang", "rust", "--", name]);
-        ended(&ran, 2);
-        assert!(ran.err.contains("lower-case words joined by hyphens"), "{ran:?}");
-    }
-    fs::create_dir(program.path("empty-2")).unwrap();
-    ended(&program.run(&["policy", "new", "empty-2", "--lang", "rust"]), 0);
-}
-
-#[cfg(unix)]
-#[test]
-fn what_new_makes_can_be_built_at_once() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let program = Program::new();
-    ended(&program.run(&["policy", "new", "mine", "--lang", "rust"]), 0);
-    let mode = fs::metadata(program.path("mine/build.sh")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o755);
-}
-
-/// Returns the paths of all files in a folder, sorted.
-fn files(folder: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        let name = entry.file_name().into_string().unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            found.extend(files(&entry.path()).into_iter().map(|inner| format!("{name}/{inner}")));
-        } else {
-            found.push(name);
-        }
-    }
-    found.sort();
-    found
 }

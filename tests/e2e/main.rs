@@ -108,6 +108,7 @@ mod cli;
 
 // The commands for those who write policies, which need no router.
 mod authors;
+mod new_policy;
 
 // What a policy may use: time, memory, tables, stack, copies; at loading and later.
 mod policy_limits;

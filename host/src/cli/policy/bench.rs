@@ -105,13 +105,17 @@ impl BenchFile {
             Ok((bench, Vec::from(timings)))
         })?;
         let decided = block_on(async { Ok(bench.time_decisions(&query, &[], self.candidates as usize).await) })?;
-        let (candidates, select) =
-            decided.map_err(|fault| anyhow!("{}/{} failed to decide: {fault}", bench.name, bench.version))?;
+        let label = format!("{}/{}", bench.name, bench.version);
+        let Some((candidates, select)) = decided.map_err(|fault| anyhow!("{label} failed to decide: {fault}"))? else {
+            return Err(
+                anyhow!("{label} cannot be measured: it shows none of the models; try another --catalog").into()
+            );
+        };
         timings.push(select);
         let folder = Folder::new()?;
         timings.splice(0..0, compiled(&self.subject.file, &folder.0)?);
         Ok(Measured {
-            policy: format!("{}/{}", bench.name, bench.version),
+            policy: label,
             models: bench.setup.catalog.models().len(),
             candidates,
             memory_bytes: bench.memory_bytes(),

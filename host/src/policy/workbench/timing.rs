@@ -93,15 +93,18 @@ impl Bench {
     }
 
     /// Times decisions over the first `limit` candidates, and tells how many there
-    /// were.
+    /// were; `None` if it shows no model that can answer.
     pub async fn time_decisions(
         &mut self,
         query: &Query,
         facts: &[Fact],
         limit: usize,
-    ) -> Result<(usize, Timings), Fault> {
+    ) -> Result<Option<(usize, Timings)>, Fault> {
         let mut candidates = self.offer().fit(query, facts);
         candidates.truncate(limit);
+        if candidates.is_empty() {
+            return Ok(None);
+        }
         let mut took = Vec::new();
         let began = Instant::now();
         while took.is_empty() || (took.len() < DECISIONS && began.elapsed() < LONG_ENOUGH) {
@@ -109,7 +112,7 @@ impl Bench {
             self.ask(query, &candidates, facts).await?;
             took.push(before.elapsed());
         }
-        Ok((candidates.len(), timings("select", took)))
+        Ok(Some((candidates.len(), timings("select", took))))
     }
 }
 
