@@ -1,7 +1,7 @@
 //! The face of OpenAI's Responses API, with next to no memory.
 //!
 //! Handlers only: what a request means is in [`convert`], what comes of an answer
-//! in [`answer`], how it looks in [`object`] and [`items`]. Between two requests
+//! in [`mod@answer`], how it looks in [`object`] and [`items`]. Between two requests
 //! nothing is kept but the last items ([`recall`]), so what refers to an earlier
 //! answer is refused. What is
 //! served, field by field: `host/RESPONSES.md`.

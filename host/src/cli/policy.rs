@@ -2,7 +2,7 @@
 //!
 //! What changes it, and what was in force before, is in [`change`]; why it decides as
 //! it does, in [`explain`]; what another would have decided, in [`replay`]. The
-//! commands for authors ([`check`], [`inspect`], [`run`], [`bench`], [`new`]) need no
+//! commands for authors ([`check`], [`inspect`], [`run`], [`mod@bench`], [`new`]) need no
 //! router.
 
 mod bench;

@@ -3,7 +3,7 @@
 //! Thinking, words and pictures come one after the other: what begins ends what
 //! was open. Calls stay open beside each other to the end, since their fragments
 //! may come by turns. How items and the whole end is in [`ends`]; the wire is in
-//! [`event`](super::event), what an item looks like in [`items`](super::items).
+//! [`event`](super::event), what an item looks like in [`items`].
 //!
 //! Outside fact: the order of events as in "Streaming" of
 //! platform.openai.com/docs, November 2026.

@@ -1,7 +1,7 @@
 //! The events of a stream: one type for all, numbered as they go out.
 //!
 //! Which members an event has follows from what it tells; what is not set is not
-//! there. When which is told is in [`stream`](super::stream).
+//! there. When which is told is in [`answer`](mod@super::answer).
 //!
 //! Outside facts: `response_*_event.py` in `openai/types/responses` of the Python
 //! package `openai` 3.57.

@@ -2,7 +2,7 @@
 //!
 //! Each grows while the answer comes, and is told as a [`View`]: empty when it
 //! begins, whole when it ends. What is told when is in
-//! [`stream`](super::stream). Pure.
+//! [`answer`](mod@super::answer). Pure.
 
 use std::borrow::Cow;
 
