@@ -19,6 +19,9 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{catalog::Capabilities, routing::needs::Needs};
 
+/// Bytes of text that make a token, about, in the languages most written.
+pub const BYTES_PER_TOKEN: usize = 4;
+
 /// A chat request: what the client sent, but for the model's name.
 #[derive(Debug)]
 pub struct Request {

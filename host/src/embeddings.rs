@@ -11,9 +11,6 @@ use serde_json::value::RawValue;
 
 use crate::chat::{Fields, chunk::Usage};
 
-/// Bytes of text that make a token, about, in the languages most written.
-pub const BYTES_PER_TOKEN: usize = 4;
-
 /// A request for vectors: what the client sent, but for the model's name.
 #[derive(Debug)]
 pub struct Request {

@@ -3,13 +3,15 @@
 //! One task owns what a generation is made of. Whatever the cause, everything is
 //! read again, a whole new generation is made and checked beside the one in
 //! force, and only then swapped in; any failure leaves the old one and says why.
-//! Requests never wait for it.
+//! Requests never wait for it. What it waits for beside calls and files is in
+//! `causes`, what it reads in `modules`, what was in force before in `history`.
 
+mod causes;
 mod history;
 mod modules;
 mod watch;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -27,11 +29,13 @@ use crate::{
         records::Records,
         trial::Trial,
     },
-    reload::{history::History, modules::Modules, watch::Watch},
+    reload::{
+        causes::{Hangup, end_of_a_model},
+        history::History,
+        modules::{Modules, files},
+        watch::Watch,
+    },
 };
-
-/// The clock is looked at again after this.
-const LONGEST_SLEEP: Duration = Duration::from_hours(1);
 
 /// Calls and changes that may wait; more say nothing new.
 const QUEUE: usize = 16;
@@ -374,46 +378,6 @@ impl Reload {
     }
 }
 
-/// Resolves when the last day of a model is over, with the time: an old catalogue
-/// must not offer it any more.
-async fn end_of_a_model(catalog: &Catalog) -> u64 {
-    let Some(end) = catalog.next_end() else { return std::future::pending().await };
-    loop {
-        let now = now_ms() / 1000;
-        if end <= now {
-            return now;
-        }
-        // The clock may be set meanwhile, and a sleep does not know.
-        tokio::time::sleep(Duration::from_secs(end - now).min(LONGEST_SLEEP)).await;
-    }
-}
-
-/// The signal that asks servers to read their configuration again.
-struct Hangup {
-    #[cfg(unix)]
-    signal: Option<tokio::signal::unix::Signal>,
-}
-
-impl Hangup {
-    fn new() -> Self {
-        Self {
-            #[cfg(unix)]
-            signal: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok(),
-        }
-    }
-
-    /// Resolves when it comes; never, where there is none.
-    async fn come(&mut self) {
-        #[cfg(unix)]
-        if let Some(signal) = &mut self.signal
-            && signal.recv().await.is_some()
-        {
-            return;
-        }
-        std::future::pending::<()>().await;
-    }
-}
-
 /// Returns a queue for calls, of the length that makes sense.
 pub fn calls() -> (mpsc::Sender<ReloadCall>, mpsc::Receiver<ReloadCall>) {
     mpsc::channel(QUEUE)
@@ -423,25 +387,6 @@ pub fn calls() -> (mpsc::Sender<ReloadCall>, mpsc::Receiver<ReloadCall>) {
 /// is none that could stand in for it.
 fn is_embedded_alone(config: &Config) -> bool {
     config.policy.module.is_none() && config.policy.chain.iter().all(|module| module.file.is_none())
-}
-
-/// The files from which a generation is made.
-fn files(loaded: &load::Loaded) -> Vec<PathBuf> {
-    let mut files = vec![loaded.file.clone(), loaded.folder.join("models-filter").join("filter")];
-    let policy = &loaded.config.policy;
-    files.extend(policy.module.clone());
-    files.extend(policy.settings_file.clone());
-    for module in policy.chain.iter().chain(policy.shadow.iter().map(|shadow| &shadow.module)) {
-        files.extend(module.file.clone());
-        files.extend(module.settings_file.clone());
-    }
-    // A link is watched on both ends, and so is one to a folder above.
-    let above = files.iter().flat_map(|file| file.ancestors().skip(1)).filter(|folder| folder.is_symlink());
-    let above: Vec<PathBuf> = above.map(PathBuf::from).collect();
-    files.extend(above);
-    let targets: Vec<PathBuf> = files.iter().filter_map(|file| file.canonicalize().ok()).collect();
-    files.extend(targets);
-    files
 }
 
 /// Some settings are read at the start alone: says so, instead of nothing.

@@ -13,12 +13,9 @@ use serde_json::value::RawValue;
 
 use crate::{
     catalog::Capabilities,
-    chat::{Fields, Unreadable},
+    chat::{BYTES_PER_TOKEN, Fields, Unreadable},
     routing::needs::{Needs, ToolMode},
 };
-
-/// Bytes of text that make a token, about, in the languages most written.
-const BYTES_PER_TOKEN: usize = 4;
 
 /// What an image costs in tokens, about, with most vision models.
 const TOKENS_PER_IMAGE: usize = 800;

@@ -7,6 +7,9 @@
 
 use std::borrow::Cow;
 
+/// The most texts that the upstream takes as `stop`.
+pub const MAX_UPSTREAM: usize = 4;
+
 /// Looks for the first stop in a text that comes in pieces.
 #[derive(Debug, Clone, Default)]
 pub struct Stops {

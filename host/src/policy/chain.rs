@@ -106,12 +106,6 @@ impl Chain {
         &self.label
     }
 
-    /// Returns how often its policies were asked, and how often they gave no usable answer.
-    pub fn counts(&self) -> (u64, u64) {
-        let counts = self.policies.iter().map(InForce::counts);
-        counts.fold((0, 0), |(calls, faults), (more, further)| (calls.max(more), faults + further))
-    }
-
     /// Returns the threads on which its policies may take their time.
     pub(super) fn threads(&self) -> Handle {
         self.policies.first().map_or_else(Handle::current, InForce::threads)

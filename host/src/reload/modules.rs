@@ -127,6 +127,25 @@ impl Modules {
     }
 }
 
+/// The files from which a generation is made.
+pub(super) fn files(loaded: &load::Loaded) -> Vec<PathBuf> {
+    let mut files = vec![loaded.file.clone(), loaded.folder.join("models-filter").join("filter")];
+    let policy = &loaded.config.policy;
+    files.extend(policy.module.clone());
+    files.extend(policy.settings_file.clone());
+    for module in policy.chain.iter().chain(policy.shadow.iter().map(|shadow| &shadow.module)) {
+        files.extend(module.file.clone());
+        files.extend(module.settings_file.clone());
+    }
+    // A link is watched on both ends, and so is one to a folder above.
+    let above = files.iter().flat_map(|file| file.ancestors().skip(1)).filter(|folder| folder.is_symlink());
+    let above: Vec<PathBuf> = above.map(PathBuf::from).collect();
+    files.extend(above);
+    let targets: Vec<PathBuf> = files.iter().filter_map(|file| file.canonicalize().ok()).collect();
+    files.extend(targets);
+    files
+}
+
 /// Returns the modules of the chain; one that is alone is a chain of one.
 fn modules(policy: &Policy) -> Vec<Module> {
     if !policy.chain.is_empty() {

@@ -16,7 +16,7 @@ use serde_json::{json, value::RawValue};
 use crate::{
     api::anthropic::wire::{Content, Format, Message, Metadata, OutputConfig, Refused, Thinking},
     catalog::Capabilities,
-    chat::{Fields, Request},
+    chat::{Fields, Request, stops},
 };
 
 /// What a call asks for.
@@ -29,9 +29,6 @@ pub struct Asked {
     /// The ids of the calls before it.
     pub calls: Vec<String>,
 }
-
-/// The most texts that the upstream takes as `stop`.
-const MAX_STOPS: usize = 4;
 
 /// Fields about Anthropic's own service: its versions, tiers, places, accounts, and
 /// what its servers do with a conversation that grows long.
@@ -101,7 +98,7 @@ fn asked(model: String, mut fields: Fields, first: Option<&str>) -> Result<Asked
     drop(fields.take("stop_sequences"));
     if !stops.is_empty() {
         // Further ones are looked for here, and so are these, in case a model does not.
-        fields.set("stop", stops.get(..MAX_STOPS).unwrap_or(&stops));
+        fields.set("stop", stops.get(..stops::MAX_UPSTREAM).unwrap_or(&stops));
     }
     let thinks = think(&mut fields)?;
     let calls = conversation(&mut fields, first)?;

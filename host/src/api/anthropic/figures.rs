@@ -5,10 +5,10 @@
 
 use serde::Serialize;
 
-use crate::chat::chunk::{Choice, Chunk, FinishReason, Usage};
-
-/// Bytes of text that make a token, about.
-const BYTES_PER_TOKEN: usize = 4;
+use crate::chat::{
+    BYTES_PER_TOKEN,
+    chunk::{Choice, Chunk, FinishReason, Usage},
+};
 
 /// Notes what the chunks of an answer say of it.
 #[derive(Debug)]

@@ -24,7 +24,7 @@ use crate::{
         },
     },
     catalog::Capabilities,
-    chat::{Fields, Request},
+    chat::{Fields, Request, stops},
 };
 
 /// What a call asks for.
@@ -179,9 +179,6 @@ impl Settings<'_> {
     }
 }
 
-/// The most texts that the upstream takes as `stop`.
-const MAX_STOPS: usize = 4;
-
 fn write_options(options: &Options, fields: &mut Fields) {
     let numbers = [
         ("temperature", options.temperature),
@@ -208,7 +205,7 @@ fn write_options(options: &Options, fields: &mut Fields) {
         }
     }
     // Further ones are looked for here, and so are these, in case a model does not.
-    let stops = options.stop.get(..MAX_STOPS).unwrap_or(&options.stop);
+    let stops = options.stop.get(..stops::MAX_UPSTREAM).unwrap_or(&options.stop);
     if !stops.is_empty() {
         fields.set("stop", stops);
     }

@@ -28,8 +28,8 @@ use crate::{
         openai::{embeddings::encoding::Encoding, or_error, read},
         trail,
     },
-    chat::Fields,
-    embeddings::{BYTES_PER_TOKEN, Request},
+    chat::{BYTES_PER_TOKEN, Fields},
+    embeddings::Request,
     failover::embed::Embedded,
 };
 

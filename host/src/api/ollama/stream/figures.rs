@@ -10,10 +10,10 @@ use std::{fmt::Write as _, time::Duration};
 
 use bytes::BytesMut;
 
-use crate::chat::chunk::{Choice, Chunk, FinishReason, Usage};
-
-/// Bytes of text that make a token, about, in the languages most written.
-const BYTES_PER_TOKEN: u64 = 4;
+use crate::chat::{
+    BYTES_PER_TOKEN,
+    chunk::{Choice, Chunk, FinishReason, Usage},
+};
 
 /// No model is loaded here, but some clients want a figure.
 const LOAD_NS: u64 = 1;
@@ -61,7 +61,7 @@ impl Figures {
         let counted = |count: fn(&Usage) -> u64| self.usage.as_ref().map(count).filter(|count| *count > 0);
         let prompt = counted(|usage| usage.prompt_tokens).unwrap_or(u64::from(self.prompt_tokens)).max(1);
         let answer = counted(|usage| usage.completion_tokens)
-            .unwrap_or_else(|| self.text_bytes.div_ceil(BYTES_PER_TOKEN))
+            .unwrap_or_else(|| self.text_bytes.div_ceil(BYTES_PER_TOKEN as u64))
             .max(1);
         // Writing to memory cannot fail.
         write!(

@@ -15,11 +15,8 @@ use crate::{
         object::{Object, State, Usage},
         tools::{self, Kind},
     },
-    chat::chunk::FinishReason,
+    chat::{BYTES_PER_TOKEN, chunk::FinishReason},
 };
-
-/// Bytes of text that make a token, about, in the languages most written.
-const BYTES_PER_TOKEN: usize = 4;
 
 impl Answer {
     /// Tells that the answer begins, unless it has.
