@@ -4,7 +4,7 @@
 //! `policy::generation` when it decides, and the chain when it needs larger models.
 
 use crate::{
-    catalog::{Capabilities, Catalog},
+    catalog::{Capabilities, Catalog, Model},
     policy::generation::Generation,
     routing::{
         needs::Needs,
@@ -24,23 +24,34 @@ pub(in crate::policy) struct Offer<'a> {
 impl Offer<'_> {
     /// Returns the numbers of the models that can answer such a request.
     pub(in crate::policy) fn candidates(self, needs: &Needs) -> Vec<u32> {
-        let able = |number: &u32| self.catalog.model(*number).is_some_and(|model| needs.met_by(model));
-        self.visible.iter().copied().filter(able).collect()
+        self.among(|_, model| needs.met_by(model))
     }
 
     /// Returns the candidates for a request, without those that are known to
     /// refuse it and those whose last day is over.
     pub(in crate::policy) fn fit(self, query: &Query, facts: &[Fact]) -> Vec<u32> {
         let unfit: Vec<u32> = facts.iter().filter(|fact| fact.unfit).map(|fact| fact.model).collect();
-        let is_over = |number: u32| self.catalog.model(number).is_none_or(|model| model.is_over(query.now_ms / 1000));
+        let now = query.now_ms / 1000;
         // Nobody stands in where vectors are wanted: those of two models differ.
         let alone = match query.target {
             Target::Model(asked) if query.needs.capabilities.contains(Capabilities::EMBEDDINGS) => Some(asked),
             Target::Model(_) | Target::Any | Target::Gone => None,
         };
-        let may =
-            |number: &u32| !unfit.contains(number) && !is_over(*number) && alone.is_none_or(|asked| asked == *number);
-        self.candidates(&query.needs).into_iter().filter(may).collect()
+        self.among(|number, model| {
+            query.needs.met_by(model)
+                && !model.is_over(now)
+                && alone.is_none_or(|asked| asked == number)
+                && !unfit.contains(&number)
+        })
+    }
+
+    /// Returns the numbers of the visible models of which something is true.
+    fn among(self, wanted: impl Fn(u32, &Model) -> bool) -> Vec<u32> {
+        // One look at each model, for this is done for every request.
+        let mut numbers = Vec::with_capacity(self.visible.len());
+        let is_wanted = |number: &u32| self.catalog.model(*number).is_some_and(|model| wanted(*number, model));
+        numbers.extend(self.visible.iter().copied().filter(is_wanted));
+        numbers
     }
 }
 
