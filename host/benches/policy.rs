@@ -19,6 +19,7 @@ use ollama_router::{
         engine::Engine,
         generation::{Blueprint, Generation, OnError, Part, Settings, Source},
         limits::Limits,
+        steps::Steps,
     },
     routing::{
         FailureKind,
@@ -45,7 +46,9 @@ fn main() {
 #[divan::bench(args = [16, 400])]
 fn decision(bencher: Bencher<'_, '_>, visible: u32) {
     let runtime = runtime();
-    let generation = runtime.block_on(Generation::build(blueprint(&engine(None), catalog(visible)), 1)).unwrap();
+    let generation = runtime
+        .block_on(Generation::build(blueprint(&engine(None), catalog(visible)), 1, &[], &Steps::default()))
+        .unwrap();
     assert_eq!(generation.visible.len(), visible as usize);
     let facts: Vec<Fact> = (0..FACTS).map(fact).collect();
     bencher.bench_local(|| runtime.block_on(generation.decide(&query(), facts.clone())).unwrap());
@@ -54,7 +57,9 @@ fn decision(bencher: Bencher<'_, '_>, visible: u32) {
 /// The candidates for a request, which are part of each decision.
 #[divan::bench(args = [16, 400])]
 fn candidates(bencher: Bencher<'_, '_>, visible: u32) {
-    let generation = runtime().block_on(Generation::build(blueprint(&engine(None), catalog(visible)), 1)).unwrap();
+    let generation = runtime()
+        .block_on(Generation::build(blueprint(&engine(None), catalog(visible)), 1, &[], &Steps::default()))
+        .unwrap();
     bencher.bench_local(|| generation.candidates(&Needs::default()));
 }
 
@@ -66,16 +71,16 @@ fn generation(bencher: Bencher<'_, '_>, models: u32) {
     let runtime = runtime();
     let all = catalog(MODELS).models().iter().take(models as usize).cloned().collect();
     let blueprint = blueprint(&engine(None), Catalog::new(all, BTreeSet::new(), 0));
-    bencher
-        .with_inputs(|| blueprint.clone())
-        .bench_local_values(|blueprint| runtime.block_on(Generation::build(blueprint, 1)).unwrap());
+    bencher.with_inputs(|| blueprint.clone()).bench_local_values(|blueprint| {
+        runtime.block_on(Generation::build(blueprint, 1, &[], &Steps::default())).unwrap()
+    });
 }
 
 /// Compiling the default policy.
 #[divan::bench]
 fn compile(bencher: Bencher<'_, '_>) {
     let engine = engine(None);
-    bencher.bench_local(|| component::compile(&engine, EMBEDDED).unwrap());
+    bencher.bench_local(|| component::compile(&engine, EMBEDDED, &Steps::default()).unwrap());
 }
 
 /// Loading it from the cache instead.
@@ -83,8 +88,8 @@ fn compile(bencher: Bencher<'_, '_>) {
 fn load_compiled(bencher: Bencher<'_, '_>) {
     let folder = tempfile::TempDir::new().unwrap();
     let engine = engine(Some(Cache::open(folder.path()).unwrap()));
-    component::compile(&engine, EMBEDDED).unwrap();
-    bencher.bench_local(|| component::compile(&engine, EMBEDDED).unwrap());
+    component::compile(&engine, EMBEDDED, &Steps::default()).unwrap();
+    bencher.bench_local(|| component::compile(&engine, EMBEDDED, &Steps::default()).unwrap());
 }
 
 fn runtime() -> Runtime {
@@ -96,7 +101,7 @@ fn engine(cache: Option<Cache>) -> Arc<Engine> {
 }
 
 fn blueprint(engine: &Arc<Engine>, catalog: Catalog) -> Blueprint {
-    let code = component::compile(engine, EMBEDDED).unwrap();
+    let code = component::compile(engine, EMBEDDED, &Steps::default()).unwrap();
     Blueprint {
         embedded: code.clone(),
         chain: vec![Part { code, source: Source::Embedded, settings: Map::new(), limits: Limits::default() }],

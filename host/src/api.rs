@@ -152,7 +152,7 @@ pub fn router(api: Api) -> Router {
         .route("/router/policy/decisions", get(admin::decisions::last))
         .route("/router/policy/explain", post(admin::decisions::explain))
         .route("/router/policy/history", get(admin::history))
-        .route("/router/policy/reload", post(admin::reload))
+        .route("/router/policy/reload", get(admin::last_reload).post(admin::reload))
         .route("/router/policy/rollback", post(admin::rollback))
         .route_layer(middleware::from_fn_with_state(api.clone(), access::operators));
     Router::new()

@@ -3,19 +3,47 @@
 //! One swap puts a new generation in force; readers take it without a lock and
 //! keep what they took. Makes nothing itself: that is `crate::reload`'s.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::watch;
 
-use crate::policy::{Refused, generation::Generation};
+use crate::policy::{Refused, generation::Generation, steps::Step};
 
 /// The generation in force.
 pub struct Current {
     generation: ArcSwap<Generation>,
     past: ArcSwap<Vec<Past>>,
     refused: ArcSwapOption<Refused>,
+    last_reload: ArcSwapOption<Reloaded>,
+    counts: Counts,
     number: watch::Sender<u64>,
+}
+
+/// How the last reload went that changed something, or was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reloaded {
+    /// When it began, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// What it was done for, such as `files`.
+    pub cause: &'static str,
+    /// Whether something new is in force by it.
+    pub changed: bool,
+    /// The phases that were taken.
+    pub steps: Vec<Step>,
+    /// Why it was refused, if it was.
+    pub refused: Option<Refused>,
+}
+
+/// How reloads ended since the start; one that changes nothing is not counted.
+#[derive(Debug, Default)]
+struct Counts {
+    swapped: AtomicU64,
+    refused: AtomicU64,
+    rolled_back: AtomicU64,
 }
 
 /// Policies and settings that were in force, or are.
@@ -68,6 +96,8 @@ impl Current {
             generation: ArcSwap::from_pointee(generation),
             past: ArcSwap::from_pointee(past),
             refused: ArcSwapOption::empty(),
+            last_reload: ArcSwapOption::empty(),
+            counts: Counts::default(),
             number,
         }
     }
@@ -84,6 +114,34 @@ impl Current {
         self.generation.store(Arc::new(generation));
         self.refused.store(None);
         self.number.send_replace(number);
+    }
+
+    /// Notes how a reload went that changed something, or was refused.
+    pub fn note(&self, reload: Reloaded) {
+        if reload.changed {
+            self.counts.swapped.fetch_add(1, Ordering::Relaxed);
+        }
+        if reload.refused.is_some() {
+            self.counts.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        self.last_reload.store(Some(Arc::new(reload)));
+    }
+
+    /// Notes that an earlier policy is in force again.
+    pub fn note_rollback(&self) {
+        self.counts.rolled_back.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns how the last reload went, if there was one.
+    pub fn last_reload(&self) -> Option<Arc<Reloaded>> {
+        self.last_reload.load_full()
+    }
+
+    /// Returns how many reloads ended so, since the start.
+    pub fn reloads(&self) -> [(&'static str, u64); 3] {
+        let Counts { swapped, refused, rolled_back } = &self.counts;
+        [("changed", swapped), ("refused", refused), ("rolled-back", rolled_back)]
+            .map(|(word, count)| (word, count.load(Ordering::Relaxed)))
     }
 
     /// Returns what was in force, the newest last.

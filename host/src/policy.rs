@@ -9,7 +9,8 @@
 //! guest), [`executor`] (warm guests of one policy), [`in_force`] (one policy that
 //! is asked), [`chain`] (several, one after the other), [`generation`] (what is in
 //! force, and the decision itself), [`trial`] and [`records`] (how it is watched),
-//! [`decisions`] (how it is written down and replayed). [`workbench`] is for those who
+//! [`decisions`] (how it is written down and replayed), [`steps`] (how a reload went).
+//! [`workbench`] is for those who
 //! write policies: one guest, without a router.
 
 pub mod bindings;
@@ -29,7 +30,9 @@ mod latency;
 pub mod limits;
 mod loading;
 pub mod records;
+mod schema;
 pub mod shadow;
+pub mod steps;
 pub mod trial;
 mod view;
 pub mod workbench;
@@ -80,12 +83,18 @@ pub enum Phase {
     Instantiate,
     /// It says what it is.
     Describe,
+    /// The settings are held against its schema.
+    Settings,
     /// It takes the settings.
     Configure,
     /// It takes the catalogue.
     LoadCatalog,
-    /// It decides some requests that are made up.
+    /// It decides some requests that are made up, and some of the last ones.
     Probe,
+    /// More of its instances are made.
+    Warm,
+    /// It is put in force.
+    Swap,
 }
 
 impl Phase {
@@ -100,9 +109,12 @@ impl Phase {
             Self::Compile => "compile",
             Self::Instantiate => "instantiate",
             Self::Describe => "describe",
+            Self::Settings => "settings",
             Self::Configure => "configure",
             Self::LoadCatalog => "load-catalog",
             Self::Probe => "probe",
+            Self::Warm => "warm",
+            Self::Swap => "swap",
         }
     }
 }

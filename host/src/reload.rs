@@ -4,33 +4,39 @@
 //! read again, a whole new generation is made and checked beside the one in
 //! force, and only then swapped in; any failure leaves the old one and says why.
 //! Requests never wait for it. What it waits for beside calls and files is in
-//! `causes`, what it reads in `modules`, what was in force before in `history`.
+//! `causes`, what it reads in `modules`, what was in force before in `history`; how it
+//! goes back is in `rollback`, how it only tries, in `dry_run`, and what is in force
+//! where the operator's policy cannot be, in `stand_in`.
 
 mod causes;
+mod dry_run;
 mod history;
 mod modules;
+mod rollback;
+mod stand_in;
 mod watch;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    api::admin::wire::policy::{DryRun, Order, Refusal, ReloadCall, ReloadReport},
+    api::admin::wire::policy::{Order, PhaseRow, Refusal, ReloadCall, ReloadReport},
     catalog::Catalog,
-    config::{Config, load, value::OnError},
-    current::{Current, Past},
+    config::{Config, load},
+    current::{Current, Past, Reloaded},
     failover::ledger::{Ledger, now_ms},
     policy::{
         Phase, Refused,
         engine::Engine,
-        generation::{Blueprint, Generation, Part, Source},
-        records::Records,
+        generation::{Blueprint, Generation},
+        records::{Record, Records},
+        steps::Steps,
         trial::Trial,
     },
     reload::{
-        causes::{Hangup, end_of_a_model},
+        causes::{Cause, Hangup, end_of_a_model},
         history::History,
         modules::{Modules, files},
         watch::Watch,
@@ -39,6 +45,9 @@ use crate::{
 
 /// Calls and changes that may wait; more say nothing new.
 const QUEUE: usize = 16;
+
+/// The last decisions that a change must be able to make too.
+const REPEATED: usize = 100;
 
 /// Makes the generations of a router.
 pub struct Reload {
@@ -72,12 +81,19 @@ impl Reload {
 
     /// Makes a generation of a configuration and a catalogue.
     pub async fn make(&mut self, loaded: &load::Loaded, catalog: Arc<Catalog>) -> Result<Generation, Refused> {
-        let blueprint = self.modules.blueprint(loaded, catalog, Arc::default()).await?;
-        self.build(blueprint).await
+        let steps = Steps::default();
+        let blueprint = self.modules.blueprint(loaded, catalog, Arc::default(), &steps).await?;
+        self.build(blueprint, &[], &steps).await
     }
 
-    /// Makes a generation, and notes its recipe if it is another than the last.
-    async fn build(&mut self, mut blueprint: Blueprint) -> Result<Generation, Refused> {
+    /// Makes a generation that can decide what was `recorded`, and notes its recipe if
+    /// it is another than the last.
+    async fn build(
+        &mut self,
+        mut blueprint: Blueprint,
+        recorded: &[Arc<Record>],
+        steps: &Steps,
+    ) -> Result<Generation, Refused> {
         let is_new = self.last.as_ref().is_none_or(|last| !last.is_same_recipe(&blueprint));
         if let Some(last) = self.last.as_ref().filter(|_| !is_new) {
             blueprint.trial = Arc::clone(&last.trial);
@@ -87,37 +103,13 @@ impl Reload {
             blueprint.trial = Arc::new(Trial::passed());
         }
         blueprint.last_good = self.history.last_good(&blueprint);
-        let generation = Generation::build(blueprint.clone(), self.next).await?;
+        let generation = Generation::build(blueprint.clone(), self.next, recorded, steps).await?;
         self.next += 1;
         if is_new {
             self.history.begin(&blueprint, Past::begun(&generation, now_ms()));
         }
         self.last = Some(blueprint);
         Ok(generation)
-    }
-
-    /// Makes the first generation: the operator's policy, or if that is refused,
-    /// the embedded one, so that the router runs and says what is wrong. With
-    /// `policy.on_error: deny` it lists models, but decides nothing.
-    pub async fn first(
-        &mut self,
-        loaded: &load::Loaded,
-        catalog: Arc<Catalog>,
-    ) -> Result<(Generation, Option<Refused>), Refused> {
-        self.modules.move_log(loaded);
-        let refused = match self.make(loaded, Arc::clone(&catalog)).await {
-            Ok(generation) => return Ok((generation, None)),
-            Err(refused) if is_embedded_alone(&loaded.config) => return Err(refused),
-            Err(refused) => refused,
-        };
-        let deny = loaded.config.policy.on_error == OnError::Deny;
-        let meanwhile = if deny { "requests are refused" } else { "the embedded one decides" };
-        tracing::error!(%refused, "the policy cannot be used; {meanwhile} until it is mended");
-        let mut without = loaded.clone();
-        without.config.policy = crate::config::Policy::default();
-        let mut stand_in = self.make(&without, catalog).await?;
-        stand_in.vacant = deny.then(|| refused.clone());
-        Ok((stand_in, Some(refused)))
     }
 
     /// Makes generations until the router stops.
@@ -140,17 +132,17 @@ impl Reload {
         let mut catalog = Arc::clone(&current.generation().catalog);
         let mut hangup = Hangup::new();
         // What changed between the first reading and the watch was not seen.
-        self.reload(&current, &mut loaded, &catalog, false).await;
+        self.reload(&current, &mut loaded, &catalog, Cause::Start).await;
         if let Some(watch) = &mut watch {
             watch.add(&files(&loaded));
         }
         loop {
             let trial = Arc::clone(&current.generation().trial);
-            let call = tokio::select! {
+            let (cause, call) = tokio::select! {
                 () = stop.cancelled() => return,
-                Some(call) = inbox.calls.recv() => Some(call),
-                Some(()) = changes.recv() => None,
-                () = hangup.come() => None,
+                Some(call) = inbox.calls.recv() => (Cause::Call, Some(call)),
+                Some(()) = changes.recv() => (Cause::Files, None),
+                () = hangup.come() => (Cause::Signal, None),
                 why = trial.failed() => {
                     self.roll_back(&current, None, why, &catalog).await;
                     continue;
@@ -158,29 +150,31 @@ impl Reload {
                 Some(fresh) = inbox.catalogs.recv() => {
                     ledger.keep_only(&fresh);
                     catalog = fresh;
-                    None
+                    (Cause::Models, None)
                 }
                 now = end_of_a_model(&catalog) => {
                     catalog = Arc::new(catalog.without_over(now));
-                    None
+                    (Cause::Models, None)
                 }
             };
-            let order = call.as_ref().map(|call| call.order);
+            let order = call.as_ref().map_or(&Order::ReloadAll, |call| &call.order);
             let mut report = match order {
-                Some(Order::DryRun) => self.dry_run(&current, &loaded, &catalog).await,
-                Some(Order::RollBack(generation)) => {
-                    self.roll_back(&current, generation, "an operator asked for it".to_owned(), &catalog).await
+                Order::DryRun(name) => self.dry_run(&current, &loaded, &catalog, name.as_deref()).await,
+                Order::RollBack(generation) => {
+                    self.roll_back(&current, *generation, "an operator asked for it".to_owned(), &catalog).await
                 }
-                Some(Order::Reload) | None => self.reload(&current, &mut loaded, &catalog, order.is_some()).await,
+                Order::Reload(name) => self.reload_named(&current, &loaded, &catalog, name).await,
+                Order::ReloadAll => self.reload(&current, &mut loaded, &catalog, cause).await,
             };
             // A folder that has come since may have been written to before it was
             // watched, so everything is read once more.
-            if matches!(order, Some(Order::Reload) | None)
+            if matches!(order, Order::ReloadAll)
                 && let Some(watch) = &mut watch
                 && watch.add(&files(&loaded))
             {
-                let again = self.reload(&current, &mut loaded, &catalog, false).await;
-                report = ReloadReport { changed: report.changed || again.changed, ..again };
+                let again = self.reload(&current, &mut loaded, &catalog, Cause::Files).await;
+                let phases = report.phases.into_iter().chain(again.phases).collect();
+                report = ReloadReport { changed: report.changed || again.changed, phases, ..again };
             }
             if let Some(call) = call {
                 // Who called may have gone.
@@ -196,109 +190,88 @@ impl Reload {
         current: &Current,
         loaded: &mut load::Loaded,
         catalog: &Arc<Catalog>,
-        called: bool,
+        cause: Cause,
     ) -> ReloadReport {
-        let before = current.generation();
-        if called {
+        if cause == Cause::Call {
             self.history.release();
         }
-        let (changed, refused) = match self.renew(&before, loaded, catalog).await {
-            Ok(None) => {
-                current.settle();
-                (false, None)
-            }
+        let (at_ms, before, steps) = (now_ms(), current.generation(), Steps::default());
+        let made = self.renew(&before, loaded, catalog, &steps).await;
+        let is_refused = made.is_err();
+        if let Err(refused) = &made {
+            tracing::warn!(%refused, cause = cause.as_str(), generation = before.number, "a change was refused, the old stays in force");
+            self.carry_on(current, &before, loaded, catalog).await;
+        }
+        let report = self.conclude(current, made, at_ms, cause, &steps);
+        if !is_refused && !report.changed {
+            current.settle();
+        }
+        report
+    }
+
+    /// Reads the policies of one name again with their settings, and puts them in
+    /// force beside the others as they are.
+    async fn reload_named(
+        &mut self,
+        current: &Current,
+        loaded: &load::Loaded,
+        catalog: &Arc<Catalog>,
+        name: &str,
+    ) -> ReloadReport {
+        self.history.release();
+        let (at_ms, before, steps) = (now_ms(), current.generation(), Steps::default());
+        let made = async {
+            let mut fresh = self.read(&steps)?;
+            fresh.move_state(loaded.state.clone());
+            let blueprint = self.wanted(&before, &fresh, catalog, Some(name), &steps).await?;
+            self.renewed(&before, blueprint, catalog, &steps).await
+        };
+        let made = made.await;
+        if let Err(refused) = &made {
+            tracing::warn!(%refused, policy = name, "a change was refused, the old stays in force");
+        }
+        self.conclude(current, made, at_ms, Cause::Call, &steps)
+    }
+
+    /// Swaps in what was made, or notes why nothing was, and reports.
+    fn conclude(
+        &self,
+        current: &Current,
+        made: Result<Option<Generation>, Refused>,
+        at_ms: u64,
+        cause: Cause,
+        steps: &Steps,
+    ) -> ReloadReport {
+        let (changed, refused) = match made {
+            Ok(None) => (false, None),
             Ok(Some(made)) => {
                 tracing::info!(
                     generation = made.number,
                     policy = made.chain.label(),
                     visible = made.visible.len(),
+                    cause = cause.as_str(),
                     "a new generation is in force"
                 );
                 if made.visible.is_empty() && !made.catalog.models().is_empty() {
                     tracing::warn!("the policy shows no model; see its settings and the filter file");
                 }
+                let began = Instant::now();
+                let label = made.chain.label().to_owned();
                 current.swap(made, self.history.past());
+                steps.of(&label).done(Phase::Swap, began);
                 (true, None)
             }
             Err(refused) => {
-                tracing::warn!(%refused, generation = before.number, "a change was refused, the old stays in force");
-                self.carry_on(current, &before, loaded, catalog).await;
-                let refusal = Refusal::of(&refused);
-                current.refuse(refused);
-                (false, Some(refusal))
+                current.refuse(refused.clone());
+                (false, Some(refused))
             }
         };
-        ReloadReport { changed, refused, ..ReloadReport::now(&current.generation()) }
-    }
-
-    /// Puts an earlier recipe in force again, over the models of now: that of a
-    /// generation, or else the last good one. What the files say is held back until
-    /// they change, or somebody calls for a reload.
-    async fn roll_back(
-        &mut self,
-        current: &Current,
-        generation: Option<u64>,
-        why: String,
-        catalog: &Arc<Catalog>,
-    ) -> ReloadReport {
-        let before = current.generation();
-        let refuse = |reason: String| {
-            let refusal = Refusal { phase: "rollback".to_owned(), reason };
-            ReloadReport { refused: Some(refusal), ..ReloadReport::now(&before) }
-        };
-        let Some(earlier) = self.history.earlier(generation) else {
-            let reason = match generation {
-                Some(number) => {
-                    format!("generation {number} is in force, or not among those that are kept: see `policy history`")
-                }
-                None => "no other policy or settings were in force before, since the router started".to_owned(),
-            };
-            tracing::warn!(generation = before.number, %why, "cannot roll back: {reason}");
-            return refuse(reason);
-        };
-        let (records, trial) = (self.records(catalog), Arc::new(Trial::passed()));
-        let blueprint = Blueprint { catalog: Arc::clone(catalog), records, trial, ..earlier };
-        self.history.give_up(why.clone());
-        match self.build(blueprint).await {
-            Ok(made) => {
-                tracing::warn!(
-                    from = before.number,
-                    generation = made.number,
-                    policy = made.chain.label(),
-                    "rolled back: {why}"
-                );
-                current.swap(made, self.history.past());
-                ReloadReport { changed: true, ..ReloadReport::now(&current.generation()) }
-            }
-            Err(refused) => {
-                self.history.keep_on();
-                tracing::error!(%refused, "cannot roll back");
-                refuse(refused.to_string())
-            }
+        let phases = PhaseRow::all(&steps.taken());
+        let refusal = refused.as_ref().map(Refusal::of);
+        if changed || refused.is_some() {
+            current.note(Reloaded { at_ms, cause: cause.as_str(), changed, steps: steps.taken(), refused });
         }
-    }
-
-    /// Makes what the files say without putting it in force, and tells how it would
-    /// have decided on the last decisions.
-    async fn dry_run(&mut self, current: &Current, loaded: &load::Loaded, catalog: &Arc<Catalog>) -> ReloadReport {
-        let before = current.generation();
-        match self.try_out(loaded, catalog).await {
-            Ok(made) => {
-                let dry_run = DryRun::of(&before, &made).await;
-                ReloadReport { dry_run: Some(dry_run), ..ReloadReport::now(&before) }
-            }
-            Err(refused) => {
-                let dry_run = Some(DryRun::default());
-                ReloadReport { refused: Some(Refusal::of(&refused)), dry_run, ..ReloadReport::now(&before) }
-            }
-        }
-    }
-
-    async fn try_out(&mut self, loaded: &load::Loaded, catalog: &Arc<Catalog>) -> Result<Generation, Refused> {
-        let mut fresh = self.read()?;
-        fresh.move_state(loaded.state.clone());
-        let blueprint = self.modules.blueprint(&fresh, Arc::clone(catalog), Arc::default()).await?;
-        Generation::build(blueprint, self.next).await
+        ReloadReport { changed, refused: refusal, phases, ..ReloadReport::now(&current.generation()) }
     }
 
     /// Returns where decisions over these models are kept: with those of the last
@@ -308,85 +281,77 @@ impl Reload {
         same.map(|last| Arc::clone(&last.records)).unwrap_or_default()
     }
 
-    fn read(&self) -> Result<load::Loaded, Refused> {
-        load::load(&self.sources).map_err(|error| Refused { phase: Phase::Read, reason: error.to_string() })
+    /// Reads the configuration.
+    fn read(&self, steps: &Steps) -> Result<load::Loaded, Refused> {
+        let refuse = |error: load::Error| Refused { phase: Phase::Read, reason: error.to_string() };
+        steps.of("configuration").run(Phase::Read, || load::load(&self.sources).map_err(refuse))
     }
 
-    /// Keeps what is in force up to date although a change was refused: a bad
-    /// policy must not keep the models from being fresh, nor a policy that was
-    /// good from being replaced by the embedded one if it fails over new models.
-    async fn carry_on(
+    /// Returns what is to be made of the files: of all of them, or of those of the
+    /// policies in force with this name and else of what was made last.
+    async fn wanted(
         &mut self,
-        current: &Current,
         before: &Generation,
-        loaded: &load::Loaded,
+        fresh: &load::Loaded,
         catalog: &Arc<Catalog>,
-    ) {
-        let deny = loaded.config.policy.on_error == OnError::Deny;
-        let lifted = before.vacant.is_some() && !deny;
-        let Some(last) = self.last.clone().filter(|_| lifted || !Arc::ptr_eq(&before.catalog, catalog)) else { return };
-        let blueprint = Blueprint { catalog: Arc::clone(catalog), records: self.records(catalog), ..last };
-        let (made, vacant) = match self.build(blueprint.clone()).await {
-            Ok(made) => (Ok(made), before.vacant.clone().filter(|_| deny)),
-            Err(refused) => {
-                let part = Part {
-                    code: blueprint.embedded.clone(),
-                    source: Source::Embedded,
-                    settings: serde_json::Map::new(),
-                    limits: blueprint.chain.first().map(|part| part.limits).unwrap_or_default(),
-                };
-                let stand_in = Blueprint { chain: vec![part], shadow: None, ..blueprint };
-                (self.build(stand_in).await, deny.then_some(refused))
-            }
+        name: Option<&str>,
+        steps: &Steps,
+    ) -> Result<Blueprint, Refused> {
+        let records = self.records(catalog);
+        let (Some(name), Some(last)) = (name, &self.last) else {
+            return self.modules.blueprint(fresh, Arc::clone(catalog), records, steps).await;
         };
-        match made {
-            Ok(mut made) => {
-                made.vacant = vacant;
-                tracing::info!(
-                    generation = made.number,
-                    policy = made.chain.label(),
-                    "the models are fresh all the same"
-                );
-                current.swap(made, self.history.past());
-            }
-            Err(refused) => tracing::error!(%refused, "the embedded policy cannot be used with the new models"),
+        let places = before.places_of(name);
+        if places.is_empty() {
+            let reason = format!("no policy in force is called {name:?}");
+            return Err(Refused { phase: Phase::Read, reason });
         }
+        let made = self.modules.again(&fresh.config.policy, last, &places, steps).await?;
+        Ok(Blueprint { catalog: Arc::clone(catalog), records, ..made })
     }
 
-    /// Makes a new generation, unless it would decide as the one in force does.
+    /// Makes a new generation of the files, unless it would decide as the one in force
+    /// does.
     async fn renew(
         &mut self,
         before: &Generation,
         loaded: &mut load::Loaded,
         catalog: &Arc<Catalog>,
+        steps: &Steps,
     ) -> Result<Option<Generation>, Refused> {
-        let fresh = self.read()?;
+        let fresh = self.read(steps)?;
         tell_of_restart(&loaded.config, &fresh.config);
         *loaded = fresh;
         self.modules.move_log(loaded);
-        let records = self.records(catalog);
-        let mut blueprint = self.modules.blueprint(loaded, Arc::clone(catalog), Arc::clone(&records)).await?;
+        let mut blueprint = self.wanted(before, loaded, catalog, None, steps).await?;
         match self.history.instead_of(&blueprint) {
             Some(instead) => blueprint = instead,
             None => self.history.release(),
         }
+        self.renewed(before, blueprint, catalog, steps).await
+    }
+
+    /// Makes a new generation, unless it would decide as the one in force does.
+    async fn renewed(
+        &mut self,
+        before: &Generation,
+        blueprint: Blueprint,
+        catalog: &Arc<Catalog>,
+        steps: &Steps,
+    ) -> Result<Option<Generation>, Refused> {
         let is_same = self.last.as_ref().is_some_and(|last| last.is_same_recipe(&blueprint));
         if is_same && before.vacant.is_none() && Arc::ptr_eq(&before.catalog, catalog) {
             return Ok(None);
         }
-        self.build(blueprint).await.map(Some)
+        // Over other models nothing is recorded, for models are numbers there.
+        let recorded = if is_same { Vec::new() } else { blueprint.records.made(REPEATED) };
+        self.build(blueprint, &recorded, steps).await.map(Some)
     }
 }
 
 /// Returns a queue for calls, of the length that makes sense.
 pub fn calls() -> (mpsc::Sender<ReloadCall>, mpsc::Receiver<ReloadCall>) {
     mpsc::channel(QUEUE)
-}
-
-/// Tells whether nothing is in force but the policy in the program, so that there
-/// is none that could stand in for it.
-fn is_embedded_alone(config: &Config) -> bool {
-    config.policy.module.is_none() && config.policy.chain.iter().all(|module| module.file.is_none())
 }
 
 /// Some settings are read at the start alone: says so, instead of nothing.

@@ -17,8 +17,19 @@ use crate::{
 const FILE: &str = "mine.wasm";
 
 /// The phases of a reload, without the pin.
-const PHASES: [&str; 10] =
-    ["read", "parse", "imports", "version", "compile", "instantiate", "describe", "configure", "load-catalog", "probe"];
+const PHASES: [&str; 11] = [
+    "read",
+    "parse",
+    "imports",
+    "version",
+    "compile",
+    "instantiate",
+    "describe",
+    "settings",
+    "configure",
+    "load-catalog",
+    "probe",
+];
 
 /// A home folder with a policy in it.
 fn with(policy: &[u8]) -> Program {
@@ -94,13 +105,18 @@ fn check_ends_at_the_first_phase_that_refuses_and_says_why() {
 }
 
 #[test]
-fn settings_are_typed_or_in_a_file_and_refused_by_the_policy_itself() {
+fn settings_are_typed_or_in_a_file_and_held_against_the_schema() {
     let program = with(EMBEDDED).file("settings.json", r#"{"fallbaks": []}"#);
     for given in [r#"{"fallbaks": []}"#, "settings.json", "@settings.json"] {
         let ran = program.run(&["policy", "check", FILE, "--settings", given]);
         ended(&ran, 1);
         let last = ran.out.lines().last().unwrap();
-        assert!(last.starts_with("configure    FAILED: policy.settings/fallbaks: "), "{ran:?}");
+        assert!(
+            last.starts_with(
+                "settings     FAILED: policy.settings/fallbaks: there is no such setting; there are fallbacks, "
+            ),
+            "{ran:?}"
+        );
     }
     for (given, words) in [("{", "--settings: what is given cannot be used"), ("none", "cannot read none")] {
         let ran = program.run(&["policy", "check", FILE, "--settings", given]);

@@ -169,7 +169,7 @@ async fn what_cannot_be_replayed_is_told_with_its_line_and_its_reason() {
     assert_eq!((ran.code, &*ran.out), (Some(1), ""), "{}", ran.err);
     assert!(ran.err.contains("is refused: parse: "), "{}", ran.err);
     let wrong = replay(folder.path(), "free-mode", &["--settings", r#"{"fallbacks": 1}"#]);
-    assert!(wrong.code == Some(1) && wrong.err.contains("configure: policy.settings/fallbacks: "), "{wrong:?}");
+    assert!(wrong.code == Some(1) && wrong.err.contains("settings: policy.settings/fallbacks: "), "{wrong:?}");
 
     let cut = whole.len() - 20;
     fs::write(&path, &whole[..cut]).unwrap();

@@ -155,6 +155,9 @@ pub async fn refused_as_a_change(files: &[Bad]) {
         let (status, mut report) = host.reload().await;
         bad.check(&report["refused"]);
         report["refused"].take();
+        let phases = report.as_object_mut().unwrap().remove("phases").unwrap();
+        let last = phases.as_array().unwrap().last().unwrap();
+        assert_eq!((&last["phase"], &last["status"]), (&json!(bad.phase), &json!("failed")), "{}", bad.name);
         let kept = json!({"changed": false, "generation": 1, "policy": "reversed", "version": "1.0.0", "chain": SOUND, "refused": null});
         assert_eq!((status, report), (422, kept), "{}", bad.name);
         let reply = host.ask(FORMS[0], "auto").await;

@@ -118,6 +118,7 @@ mod policy_guards;
 
 // Changes while the router runs, by the watch and by call; the compiled cache.
 mod reload;
+mod reload_phases;
 
 // Many answers at once while policies are swapped.
 mod swap;

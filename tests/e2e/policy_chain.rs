@@ -101,14 +101,15 @@ async fn each_policy_of_a_chain_is_told_its_own_settings_and_a_change_of_one_is_
     assert_eq!(host.ask(FORMS[0], "auto").await.header("x-router-model"), Some(MODELS[0]));
     host.write("config.yaml", config(&json!("no list")));
     let (status, report) = host.reload().await;
-    assert_eq!((status, &report["refused"]["phase"]), (422, &json!("configure")));
+    assert_eq!((status, &report["refused"]["phase"]), (422, &json!("settings")));
     let reason = report["refused"]["reason"].as_str().unwrap();
     assert!(reason.starts_with("policy.chain[0]: policy.settings/filter: "), "{reason}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shadow_decides_along_and_is_compared_and_never_heeded() {
-    let policy = json!({"module": null, "shadow": {"module": "guest.wasm", "sample": 1}});
+    let policy =
+        json!({"module": null, "shadow": {"module": "guest.wasm", "sample": 1}, "decision_log": "decisions.jsonl"});
     let falling = Guest::sound().when_marked("unreachable").component();
     let host = start(&policy, &[("guest.wasm", falling)]).await;
     for form in FORMS {
@@ -125,6 +126,32 @@ async fn a_shadow_decides_along_and_is_compared_and_never_heeded() {
         (&json!("free-mode"), &json!("reversed"), &json!("shadow"))
     );
     assert_eq!(rows[0]["faults"], 0);
+    let metrics = host.get("/metrics").await.text;
+    for line in [
+        "policy_shadow_decisions_total{policy=\"reversed\",version=\"1.0.0\",verdict=\"first\"} 12",
+        "policy_shadow_decisions_total{policy=\"reversed\",version=\"1.0.0\",verdict=\"failed\"} 1",
+        "policy_left_alone{policy=\"free-mode\",version=\"0.1.0\"} 0",
+        "policy_on_probation 0",
+        "decision_log_dropped_total 0",
+    ] {
+        assert!(metrics.contains(&format!("ollama_router_{line}\n")), "{line}: {metrics}");
+    }
+
+    // What it said is written down beside what was decided, and found by the number.
+    let folder = host.stop().await;
+    let text = std::fs::read_to_string(folder.path().join("decisions.jsonl")).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |kind: &str| lines.iter().filter(|line| line["kind"] == kind).collect::<Vec<_>>();
+    let (decisions, asides) = (of("decision"), of("shadow"));
+    assert_eq!((decisions.len(), asides.len()), (FORMS.len() + 1, FORMS.len() + 1));
+    for aside in asides {
+        let decision = decisions.iter().find(|line| line["request"]["seed"] == aside["seed"]).unwrap();
+        assert_eq!((&aside["policy"], &aside["at_ms"]), (&json!(SOUND), &decision["request"]["now_ms"]));
+        let first = |line: &Value| line["decision"]["route"][0]["model"].clone();
+        let told = (aside["verdict"].as_str().unwrap(), first(decision), first(aside));
+        assert!(matches!(told.0, "first" | "failed"), "{aside}");
+        assert_eq!((told.1, told.2), (json!(0), if told.0 == "first" { json!(2) } else { json!(null) }));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -184,10 +184,10 @@ async fn a_file_of_settings_is_live() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_that_the_policy_refuses_change_nothing_and_are_told_by_their_pointer() {
+async fn settings_that_break_the_schema_change_nothing_and_are_told_by_their_pointer() {
     let host = start("", &[]).await;
     host.write("config.yaml", "policy: {settings: {fallbacks: [1]}}\n");
-    let reason = host.refuses_in("configure").await;
+    let reason = host.refuses_in("settings").await;
     assert!(reason.starts_with("policy.settings/fallbacks/0: "), "{reason}");
     assert_eq!(host.as_before().await, MODELS[0]);
 }

@@ -23,7 +23,7 @@ use crate::{
         Api,
         admin::wire::{
             Account, CatalogStatus, Forgotten, ModelRow, Status,
-            policy::{Order, PastRow, PolicyRow, ReloadCall},
+            policy::{LastReload, Order, PastRow, PolicyRow, ReloadCall},
         },
         error::{Error, Protocol},
     },
@@ -117,12 +117,34 @@ pub(super) struct HowToReload {
     /// Whether to tell only what would change.
     #[serde(default)]
     dry_run: bool,
+    /// The policy that is read again, by its name; all of them if none.
+    #[serde(default)]
+    name: Option<String>,
 }
 
 /// `POST /router/policy/reload`: 200 if what is in force is what is on disk,
-/// or would be after a dry run; 422 if that was refused.
+/// or would be after a dry run; 422 if that was refused; 404 if no policy in force has
+/// that name.
 pub(super) async fn reload(State(api): State<Api>, Query(how): Query<HowToReload>) -> Response {
-    carry_out(&api, if how.dry_run { Order::DryRun } else { Order::Reload }).await
+    let HowToReload { dry_run, name } = how;
+    let generation = api.generation();
+    if let Some(name) = name.as_deref().filter(|name| generation.places_of(name).is_empty()) {
+        let known = generation.policies().map(|policy| policy.name.as_str()).collect::<Vec<_>>().join(", ");
+        let told = format!("no policy in force is called '{name}'; there are: {known}");
+        return Error::new(StatusCode::NOT_FOUND, told).respond(Protocol::Ollama);
+    }
+    let order = match name {
+        _ if dry_run => Order::DryRun(name),
+        Some(name) => Order::Reload(name),
+        None => Order::ReloadAll,
+    };
+    carry_out(&api, order).await
+}
+
+/// `GET /router/policy/reload`: how the last reload went that changed something or was
+/// refused; `null` before the first.
+pub(super) async fn last_reload(State(api): State<Api>) -> Json<Option<LastReload>> {
+    Json(api.0.current.last_reload().map(|reload| LastReload::of(&reload)))
 }
 
 /// What may be asked of a rollback.

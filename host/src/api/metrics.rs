@@ -16,7 +16,7 @@ use axum::{
 use prometheus_client::{
     encoding::{EncodeLabelSet, prometheus_text},
     metrics::{
-        counter::Counter,
+        counter::{ConstCounter, Counter},
         family::Family,
         gauge::{ConstGauge, Gauge},
     },
@@ -25,11 +25,12 @@ use prometheus_client::{
 
 use crate::{
     api::{Api, metrics::served::Served},
+    current::Current,
     failover::{
         Failover,
         ledger::{Ledger, now_ms},
     },
-    policy::generation::Generation,
+    policy::{generation::Generation, shadow::Compared},
     routing::health::Standing,
 };
 
@@ -60,6 +61,18 @@ struct PolicyLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VerdictLabels {
+    policy: String,
+    version: String,
+    verdict: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct BuildLabels {
     version: &'static str,
 }
@@ -77,6 +90,7 @@ pub(super) async fn metrics(State(api): State<Api>) -> Response {
     of_models(&mut registry, api.failover().ledger());
     of_the_account(&mut registry, api.failover());
     of_the_policy(&mut registry, &api.generation());
+    of_changes(&mut registry, &api.generation(), &api.0.current);
     let mut text = String::new();
     match prometheus_text::encode(&mut text, &registry) {
         Ok(()) => ([(CONTENT_TYPE, prometheus_text::CONTENT_TYPE)], text).into_response(),
@@ -172,16 +186,44 @@ fn of_the_account(registry: &mut Registry, failover: &Failover) {
 fn of_the_policy(registry: &mut Registry, generation: &Generation) {
     let decisions = Family::<PolicyLabels, Counter>::default();
     let failed = Family::<PolicyLabels, Counter>::default();
+    let left_alone = Family::<PolicyLabels, Gauge>::default();
     for policy in generation.chain.policies() {
         let (calls, faults) = policy.counts();
         let labels = PolicyLabels { policy: policy.name.clone(), version: policy.version.clone() };
         decisions.get_or_create(&labels).inc_by(calls);
         failed.get_or_create(&labels).inc_by(faults);
+        left_alone.get_or_create(&labels).set(policy.is_tripped().into());
     }
+    let help = "Whether the policy failed so often that it is not asked for a while";
+    registry.register("policy_left_alone", help, left_alone);
     registry.register("policy_decisions", "Decisions asked of the policy since it is in force", decisions);
     registry.register("policy_faults", "Decisions that the policy did not give", failed);
     let number = i64::try_from(generation.number).unwrap_or(i64::MAX);
     registry.register("generation", "The generation in force", ConstGauge::new(number));
+    let dropped = ConstCounter::new(generation.log.dropped());
+    registry.register("decision_log_dropped", "Decisions that policy.decision_log could not take", dropped);
+}
+
+fn of_changes(registry: &mut Registry, generation: &Generation, current: &Current) {
+    let reloads = Family::<OutcomeLabel, Counter>::default();
+    for (outcome, count) in current.reloads() {
+        reloads.get_or_create(&OutcomeLabel { outcome }).inc_by(count);
+    }
+    registry.register("policy_reloads", "Reloads that ended so; one that changed nothing is none", reloads);
+    let on_probation = ConstGauge::new(i64::from(generation.is_on_probation()));
+    registry.register("policy_on_probation", "Whether the last change is still watched", on_probation);
+    let verdicts = Family::<VerdictLabels, Counter>::default();
+    if let Some(shadow) = &generation.shadow {
+        let Compared { same, other_order, other_first, failed } = shadow.compared();
+        for policy in shadow.chain().policies() {
+            for (verdict, count) in [("same", same), ("order", other_order), ("first", other_first), ("failed", failed)]
+            {
+                let (policy, version) = (policy.name.clone(), policy.version.clone());
+                verdicts.get_or_create(&VerdictLabels { policy, version, verdict }).inc_by(count);
+            }
+        }
+    }
+    registry.register("policy_shadow_decisions", "What the shadow said to decisions that were made", verdicts);
 }
 
 fn number(count: usize) -> ConstGauge<i64> {

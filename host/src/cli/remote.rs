@@ -54,9 +54,16 @@ impl Remote {
         self.call(Method::GET, path, None, TIMEOUT).await
     }
 
-    /// Sends a call; `None` if nothing listens there.
-    pub(super) async fn post<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failed> {
-        self.call(Method::POST, path, None, RELOAD_TIMEOUT).await
+    /// Sends a call with a query; `None` if nothing listens there.
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Option<T>, Failed> {
+        let mut url = Url::parse(&format!("{}{path}", self.base)).context("this is no address of a router")?;
+        url.query_pairs_mut().extend_pairs(query);
+        let path = [url.path(), "?", url.query().unwrap_or_default()].concat();
+        self.call(Method::POST, &path, None, RELOAD_TIMEOUT).await
     }
 
     /// Sends a call with a body; `None` if nothing listens there.

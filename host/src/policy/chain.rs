@@ -17,6 +17,7 @@ use crate::{
         executor::Parts,
         generation::{Decision, Part, Settings},
         in_force::InForce,
+        steps::Steps,
         view,
     },
     routing::plan::{Dropped, Fact, Query, Tried, Verdict},
@@ -66,14 +67,15 @@ pub(super) struct Stage {
 }
 
 impl Chain {
-    /// Starts the policies, and gives them the catalogue.
+    /// Starts the policies, gives them the catalogue, and notes the phases.
     ///
-    /// Any step of any policy may refuse the whole.
+    /// Any phase of any policy may refuse the whole.
     pub(super) async fn start(
         parts: &[Part],
         standard: &Settings,
         (catalog, models): (&Catalog, &[types::Model]),
         epoch: u64,
+        steps: &Steps,
     ) -> Result<(Self, Shown), Refused> {
         let mut policies: Vec<InForce> = Vec::with_capacity(parts.len());
         let mut shown = Shown { visible: Vec::new(), hidden: Vec::new() };
@@ -81,19 +83,29 @@ impl Chain {
         for (by, Part { code, source, settings, limits }) in parts.iter().enumerate() {
             let parts = Parts {
                 code: code.clone(),
-                settings: standard.json(settings),
+                settings: standard.members(settings),
                 models: models.to_vec(),
                 epoch,
                 limits: *limits,
             };
-            let started = InForce::start(parts, source.clone(), settings.clone()).await;
+            let steps = steps.of(&source.name());
+            let started = InForce::start(parts, source.clone(), settings.clone(), steps.clone()).await;
             let (policy, view) = started.map_err(|refused| if alone { refused } else { refused.of_stage(by) })?;
-            let (visible, hidden) = view::checked(&view, catalog, standard.free_mode)?;
+            let checked = view::checked(&view, catalog, standard.free_mode);
+            let (visible, hidden) = checked.inspect_err(|refused| steps.refuse(refused))?;
             shown.narrow(by, visible, hidden.into_iter().map(|drop| (drop.model, drop.why)).collect());
             policies.push(policy);
         }
         let label = policies.iter().map(InForce::label).collect::<Vec<_>>().join(", ");
         Ok((Self { policies, label }, shown))
+    }
+
+    /// Makes as many instances of each policy as can run at once.
+    pub(super) async fn warm(&self) -> Result<(), Refused> {
+        for policy in &self.policies {
+            policy.warm().await?;
+        }
+        Ok(())
     }
 
     /// Returns the policies, in the order in which they are asked.

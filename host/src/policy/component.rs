@@ -5,7 +5,7 @@
 //! is read in `policy::interfaces`. Nothing of the guest runs yet; that begins in
 //! `policy::instance`.
 
-use std::{fmt::Write as _, fs::File, io::Read as _, path::Path, sync::Arc};
+use std::{fmt::Write as _, fs::File, io::Read as _, path::Path, sync::Arc, time::Instant};
 
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::{Component, InstancePre};
@@ -16,6 +16,7 @@ use crate::policy::{
     engine::Engine,
     interfaces::Interfaces,
     limits::Guest,
+    steps::Steps,
 };
 
 /// The largest file that is read: Python components have 18 MB.
@@ -48,8 +49,8 @@ impl Code {
     }
 }
 
-/// Reads a policy's file, and holds it against `pin` if there is one.
-pub fn read(path: &Path, pin: Option<&str>) -> Result<Vec<u8>, Refused> {
+/// Reads a policy's file.
+pub fn read(path: &Path) -> Result<Vec<u8>, Refused> {
     let refuse = |reason: String| Refused { phase: Phase::Read, reason };
     let shown = path.display();
     let file = File::open(path).map_err(|error| refuse(format!("cannot open {shown}: {error}")))?;
@@ -60,35 +61,36 @@ pub fn read(path: &Path, pin: Option<&str>) -> Result<Vec<u8>, Refused> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(refuse(format!("{shown} is larger than {} MiB", MAX_BYTES >> 20)));
     }
-    let digest = digest(&bytes);
-    match pin {
-        Some(pin) if !pin.eq_ignore_ascii_case(&digest) => Err(Refused {
-            phase: Phase::Pin,
-            reason: format!("{shown} has the SHA-256 {digest}, but policy.sha256 is {pin}"),
-        }),
-        _ => Ok(bytes),
-    }
+    Ok(bytes)
 }
 
-/// Checks and compiles a policy.
+/// Holds the digest of a policy's file against the one that it must have.
+pub fn check_pin(path: &Path, digest: &str, pin: &str) -> Result<(), Refused> {
+    if pin.eq_ignore_ascii_case(digest) {
+        return Ok(());
+    }
+    let shown = path.display();
+    let reason = format!("{shown} has the SHA-256 {digest}, but policy.sha256 is {pin}");
+    Err(Refused { phase: Phase::Pin, reason })
+}
+
+/// Checks and compiles a policy, and notes the phases.
 ///
 /// A core module that carries the contract's types, as Cargo alone builds it,
 /// is wrapped into a component. Compiling takes from a millisecond (cached) to
 /// seconds (Python, JavaScript): not for a thread that serves.
-pub fn compile(engine: &Arc<Engine>, bytes: &[u8]) -> Result<Code, Refused> {
+pub fn compile(engine: &Arc<Engine>, bytes: &[u8], steps: &Steps) -> Result<Code, Refused> {
     let digest = digest(bytes);
+    let began = Instant::now();
     let component = match engine.cache().and_then(|cache| cache.load(engine.wasm(), &digest)) {
         // What is in the cache passed all this when it was put there.
-        Some(component) => component,
-        None => compile_checked(engine, bytes, &digest)?,
+        Some(component) => {
+            steps.kept(Phase::Compile, began);
+            component
+        }
+        None => compile_checked(engine, bytes, &digest, steps)?,
     };
-    link(engine, &component, digest)
-}
-
-/// Compiles a policy whose interfaces were checked, without the cache: for those
-/// who look at each phase by itself.
-pub(super) fn compile_found(engine: &Arc<Engine>, bytes: &[u8], found: &Interfaces<'_>) -> Result<Code, Refused> {
-    link(engine, &translate(engine, found)?, digest(bytes))
+    link(engine, &component, digest).inspect_err(|refused| steps.refuse(refused))
 }
 
 /// Wraps a core module that carries the contract's types into a component.
@@ -116,11 +118,11 @@ pub fn digest(bytes: &[u8]) -> String {
 }
 
 /// Compiles what was found to be sound, and keeps it for the next start.
-fn compile_checked(engine: &Engine, bytes: &[u8], digest: &str) -> Result<Component, Refused> {
-    let found = Interfaces::parse(bytes)?;
-    found.check_imports()?;
-    found.check_version()?;
-    let component = translate(engine, &found)?;
+fn compile_checked(engine: &Engine, bytes: &[u8], digest: &str, steps: &Steps) -> Result<Component, Refused> {
+    let found = steps.run(Phase::Parse, || Interfaces::parse(bytes))?;
+    steps.run(Phase::Imports, || found.check_imports())?;
+    steps.run(Phase::Version, || found.check_version())?;
+    let component = steps.run(Phase::Compile, || translate(engine, &found))?;
     if let Some(cache) = engine.cache()
         && let Err(error) = cache.store(engine.wasm(), digest, &component)
     {

@@ -21,7 +21,7 @@ use crate::{
     policy::{
         chain::Chain,
         convert,
-        generation::Settings,
+        generation::{Decision, Settings},
         records::{Outcome, Record},
     },
     routing::plan::Pick,
@@ -35,6 +35,8 @@ pub enum Line {
     Generation(Head),
     /// One decision.
     Decision(Entry),
+    /// What a shadow said to one that was made.
+    Shadow(Aside),
 }
 
 /// What a generation is made of.
@@ -85,6 +87,24 @@ pub struct Entry {
     pub took_us: u64,
     /// Who decided: `policy`, `last-good`, `embedded` or `view`.
     pub by: String,
+}
+
+/// What a shadow said to a decision that was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Aside {
+    /// The generation that made the decision.
+    pub generation: u64,
+    /// When it was made, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// The random number of its request, by which it is found.
+    pub seed: u64,
+    /// Name and version of the shadow.
+    pub policy: String,
+    /// `same`, `order` (the first model is the same), `first` (it is another, or one of
+    /// the two refused the request) or `failed`.
+    pub verdict: String,
+    /// What it said; none if it has no opinion, or failed.
+    pub decision: Option<Came>,
 }
 
 /// What came of a question.
@@ -158,11 +178,7 @@ impl Entry {
             request: RequestLine(convert::request(&record.query)),
             candidates: record.candidates.clone(),
             facts: record.facts.iter().map(|fact| FactLine(convert::fact(fact))).collect(),
-            decision: match &record.outcome {
-                Outcome::Route(order) => Came::Route(order.iter().map(Picked::of).collect()),
-                Outcome::Deny { status, code } => Came::Deny { status: *status, code: code.clone() },
-                Outcome::Failed => Came::Failed,
-            },
+            decision: Came::of(&record.outcome),
             abstained: record.abstained,
             took_us: u64::try_from(record.took.as_micros()).unwrap_or(u64::MAX),
             by: record.by.as_str().to_owned(),
@@ -188,6 +204,30 @@ impl Entry {
             ),
             Came::Deny { status, code } => Outcome::Deny { status: *status, code: code.clone() },
             Came::Failed => Outcome::Failed,
+        }
+    }
+}
+
+impl Aside {
+    /// Writes down what a shadow said: nothing, if it failed.
+    pub(super) fn of(record: &Record, policy: &str, verdict: &str, said: Option<&Decision>) -> Self {
+        Self {
+            generation: record.generation,
+            at_ms: record.query.now_ms,
+            seed: record.query.seed,
+            policy: policy.to_owned(),
+            verdict: verdict.to_owned(),
+            decision: said.map(|decision| Came::of(&Outcome::of(decision))),
+        }
+    }
+}
+
+impl Came {
+    fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Route(order) => Self::Route(order.iter().map(Picked::of).collect()),
+            Outcome::Deny { status, code } => Self::Deny { status: *status, code: code.clone() },
+            Outcome::Failed => Self::Failed,
         }
     }
 }

@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use serde_json::{Map, Value};
 use tokio::{runtime::Handle, sync::Semaphore, time::timeout};
 
 use crate::policy::{
@@ -21,7 +22,8 @@ use crate::policy::{
     component::Code,
     instance::Instance,
     limits::Limits,
-    loading,
+    loading, schema,
+    steps::Steps,
 };
 
 /// Guests of one policy: more than this never run at once on two threads.
@@ -40,8 +42,8 @@ pub(super) struct Executor {
 pub(super) struct Parts {
     /// The policy.
     pub(super) code: Code,
-    /// Its settings, as JSON text.
-    pub(super) settings: String,
+    /// All its settings, the standard ones too.
+    pub(super) settings: Map<String, Value>,
     /// The catalogue and its number.
     pub(super) models: Vec<types::Model>,
     /// See `models`.
@@ -58,24 +60,31 @@ struct Pool {
 }
 
 impl Executor {
-    /// Makes at most `most` guests, one after the other, each described, configured and
-    /// with the catalogue loaded; any step may refuse.
-    pub(super) async fn start(parts: Parts, most: usize) -> Result<(Self, types::Descriptor, types::View), Refused> {
+    /// Makes one guest, described, configured and with the catalogue loaded, and notes
+    /// the phases; any of them may refuse.
+    pub(super) async fn start(parts: Parts, steps: Steps) -> Result<(Self, types::Descriptor, types::View), Refused> {
         let threads = parts.code.engine.threads();
         let started = threads.spawn(async move {
-            let (first, descriptor, view) = make(&parts, "policy".into()).await?;
+            let (first, descriptor, view) = make(&parts, "policy".into(), &steps).await?;
             let name: Arc<str> = descriptor.name.as_str().into();
-            let count = std::thread::available_parallelism().map_or(1, usize::from).min(most);
-            let mut warm = vec![first];
-            while warm.len() < count {
-                warm.push(make(&parts, Arc::clone(&name)).await?.0);
-            }
-            let pool = Pool { parts, name, free: Semaphore::new(warm.len()), warm: Mutex::new(warm) };
+            let pool = Pool { parts, name, free: Semaphore::new(1), warm: Mutex::new(vec![first]) };
             Ok((Self { pool: Arc::new(pool) }, descriptor, view))
         });
-        started.await.unwrap_or_else(|_| {
-            Err(Refused { phase: Phase::Instantiate, reason: "the router is shutting down".to_owned() })
-        })
+        started.await.unwrap_or_else(|_| Err(shutting_down()))
+    }
+
+    /// Makes further guests, until there are as many as can run at once, or `most`.
+    pub(super) async fn warm(&self, most: usize) -> Result<(), Refused> {
+        let pool = Arc::clone(&self.pool);
+        let count = std::thread::available_parallelism().map_or(1, usize::from).min(most);
+        let warmed = self.threads().spawn(async move {
+            for _ in 1..count {
+                let (guest, ..) = make(&pool.parts, Arc::clone(&pool.name), &Steps::default()).await?;
+                pool.give_back(guest);
+            }
+            Ok(())
+        });
+        warmed.await.unwrap_or_else(|_| Err(shutting_down()))
     }
 
     /// Returns the threads on which it may take its time.
@@ -195,7 +204,7 @@ impl Drop for Lease {
         self.pool.parts.code.engine.threads().spawn(async move {
             loop {
                 let Some(pool) = pool.upgrade() else { return };
-                match make(&pool.parts, Arc::clone(&pool.name)).await {
+                match make(&pool.parts, Arc::clone(&pool.name), &Steps::default()).await {
                     Ok((instance, _, _)) => return pool.give_back(instance),
                     Err(refused) => {
                         tracing::warn!(policy.name = &*pool.name, error = %refused, "failed to replace an instance of the policy");
@@ -209,10 +218,20 @@ impl Drop for Lease {
 }
 
 /// Makes a guest and brings it up to its catalogue.
-async fn make(parts: &Parts, name: Arc<str>) -> Result<(Instance, types::Descriptor, types::View), Refused> {
-    let mut instance = loading::instantiate(&parts.code, name, parts.limits).await?;
-    let descriptor = loading::describe(&mut instance).await?;
-    loading::configure(&mut instance, &parts.settings).await?;
-    let view = loading::load_catalog(&mut instance, parts.epoch, &parts.models).await?;
-    Ok((instance, descriptor, view))
+async fn make(
+    parts: &Parts,
+    name: Arc<str>,
+    steps: &Steps,
+) -> Result<(Instance, types::Descriptor, types::View), Refused> {
+    let Parts { code, settings, models, epoch, limits } = parts;
+    let mut guest = steps.take(Phase::Instantiate, loading::instantiate(code, name, *limits)).await?;
+    let descriptor = steps.take(Phase::Describe, loading::describe(&mut guest)).await?;
+    steps.run(Phase::Settings, || schema::check(&descriptor.settings_schema, settings))?;
+    steps.take(Phase::Configure, loading::configure(&mut guest, settings)).await?;
+    let view = steps.take(Phase::LoadCatalog, loading::load_catalog(&mut guest, *epoch, models)).await?;
+    Ok((guest, descriptor, view))
+}
+
+fn shutting_down() -> Refused {
+    Refused { phase: Phase::Instantiate, reason: "the router is shutting down".to_owned() }
 }

@@ -11,7 +11,7 @@ mod decide;
 pub mod explain;
 mod probes;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{borrow::Cow, path::PathBuf, sync::Arc};
 
 use serde_json::{Map, Value};
 
@@ -23,15 +23,17 @@ use crate::{
         names::{Names, Unknown},
     },
     policy::{
-        Fault, Phase, Refused,
+        Phase, Refused,
         bindings::ollama_router::policy::types,
         chain::{Chain, Hidden},
         component::Code,
         convert,
         decisions::{Origin, log::DecisionLog},
+        in_force::InForce,
         limits::Limits,
         records::{Record, Records, Rung},
         shadow::Shadow,
+        steps::Steps,
         trial::Trial,
     },
 };
@@ -146,33 +148,44 @@ pub struct Generation {
 
 impl Generation {
     /// Makes a generation: starts the policies, loads the catalogue, and lets them
-    /// decide some made-up requests. Any failure refuses the whole, but one of the
-    /// last good policy, which then cannot stand in.
-    pub async fn build(blueprint: Blueprint, number: u64) -> Result<Self, Refused> {
+    /// decide some made-up requests and those that were `recorded`; notes the phases.
+    /// Any failure refuses the whole, but one of the last good policy, which then
+    /// cannot stand in.
+    pub async fn build(
+        blueprint: Blueprint,
+        number: u64,
+        recorded: &[Arc<Record>],
+        steps: &Steps,
+    ) -> Result<Self, Refused> {
         let Blueprint { chain, last_good, shadow, embedded, settings, on_error, unknown, catalog, records, trial, log } =
             blueprint;
         let models: Vec<types::Model> = catalog.models().iter().map(convert::model).collect();
-        let start = |parts: Vec<Part>| {
+        let start = |parts: Vec<Part>, steps: Steps| {
             let (settings, catalog, models) = (&settings, &catalog, &models);
-            async move { Chain::start(&parts, settings, (catalog, models), number).await }
+            async move { Chain::start(&parts, settings, (catalog, models), number, &steps).await }
         };
+        // Who only stands in passed its phases when it came into force.
+        let unnoted = Steps::default;
         let limits = chain.first().map_or(Limits::default(), |part| part.limits);
         let is_own = chain.iter().any(|part| part.source != Source::Embedded);
-        let (chain, shown) = start(chain).await?;
+        let (chain, shown) = start(chain, steps.clone()).await?;
         let mut stand_ins = Vec::new();
         if is_own {
             let default = Part { code: embedded, source: Source::Embedded, settings: Map::new(), limits };
             if !last_good.is_empty() && !last_good.iter().all(|part| part.source == Source::Embedded) {
-                match start(last_good).await {
+                match start(last_good, unnoted()).await {
                     Ok((last_good, _)) => stand_ins.push((Rung::LastGood, last_good)),
                     Err(refused) => tracing::warn!(%refused, "the last good policy cannot stand in any more"),
                 }
             }
-            stand_ins.push((Rung::Embedded, start(vec![default]).await?.0));
+            stand_ins.push((Rung::Embedded, start(vec![default], unnoted()).await?.0));
         }
         let shadow = match shadow {
             None => None,
-            Some((part, sample)) => Some(Shadow::new(start(vec![part]).await?.0, sample)),
+            Some((part, sample)) => {
+                let started = start(vec![part], steps.clone()).await.map_err(Refused::of_shadow)?;
+                Some(Shadow::new(started.0, sample))
+            }
         };
         let generation = Self {
             origin: Arc::new(Origin::of(number, &chain, &settings, &catalog)),
@@ -192,8 +205,35 @@ impl Generation {
             trial,
             stand_ins,
         };
-        generation.probe().await?;
+        let steps = steps.of(generation.chain.label());
+        steps.take(Phase::Probe, generation.probe(recorded)).await?;
+        steps.take(Phase::Warm, generation.warm()).await?;
         Ok(generation)
+    }
+
+    /// Makes as many instances of all its policies as can run at once.
+    async fn warm(&self) -> Result<(), Refused> {
+        self.chain.warm().await?;
+        for (_, chain) in &self.stand_ins {
+            chain.warm().await?;
+        }
+        match &self.shadow {
+            Some(shadow) => shadow.chain().warm().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the places of the policies with this name in the chain; that of the
+    /// shadow is after them.
+    pub fn places_of(&self, name: &str) -> Vec<usize> {
+        let named = self.policies().enumerate().filter(|(_, policy)| policy.name == name);
+        named.map(|(place, _)| place).collect()
+    }
+
+    /// Returns the policies of the chain, and after them the shadow.
+    pub fn policies(&self) -> impl Iterator<Item = &InForce> {
+        let shadow = self.shadow.iter().flat_map(|shadow| shadow.chain().policies());
+        self.chain.policies().iter().chain(shadow)
     }
 
     /// Tells whether the change of which it was made is still watched.
@@ -202,27 +242,44 @@ impl Generation {
     }
 
     /// Decides once more what was decided before, over the same models.
-    pub async fn repeat(&self, record: &Record) -> Result<Option<Decision>, Fault> {
+    /// `None` if the policies have no opinion.
+    pub async fn repeat(&self, record: &Record) -> Result<Option<Decision>, Undecided> {
         let candidates = self.fit(&record.query, &record.facts);
-        self.chain.decide(&record.query, &candidates, &record.facts).await.answer
+        if candidates.is_empty() {
+            return Err(Undecided::NoCandidates);
+        }
+        let said = self.chain.decide(&record.query, &candidates, &record.facts).await;
+        said.answer.map_err(Undecided::PolicyFailed)
     }
 
-    /// Lets the policies decide what every policy must be able to decide.
-    async fn probe(&self) -> Result<(), Refused> {
+    /// Lets the policies decide what every policy must be able to decide, and what
+    /// was decided before.
+    async fn probe(&self, recorded: &[Arc<Record>]) -> Result<(), Refused> {
+        let refuse = |reason: String| Refused { phase: Phase::Probe, reason };
         for (query, candidates) in self.offer().probes() {
             let said = self.chain.decide(&query, &candidates, &[]).await;
-            said.answer.map_err(|fault| Refused { phase: Phase::Probe, reason: fault.to_string() })?;
+            said.answer.map_err(|fault| refuse(fault.to_string()))?;
+        }
+        for record in recorded {
+            if let Err(Undecided::PolicyFailed(fault)) = self.repeat(record).await {
+                return Err(refuse(format!("it cannot decide a request of late, which was decided then: {fault}")));
+            }
         }
         Ok(())
     }
 }
 
-impl Settings {
-    /// Returns the settings of the contract as text.
-    pub(super) fn json(&self, own: &Map<String, Value>) -> String {
-        Value::Object(self.members(own)).to_string()
+impl Source {
+    /// Returns a short name, for what is told of it.
+    pub fn name(&self) -> Cow<'_, str> {
+        match self {
+            Self::Embedded => "embedded".into(),
+            Self::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy(),
+        }
     }
+}
 
+impl Settings {
     /// Returns the settings of the contract: the standard ones, and the policy's
     /// own over them.
     pub(super) fn members(&self, own: &Map<String, Value>) -> Map<String, Value> {

@@ -22,6 +22,7 @@ use crate::{
         executor::{Executor, MAX_WARM, Parts},
         generation::{Decision, Source},
         latency::Latency,
+        steps::Steps,
     },
     routing::plan::{Fact, Plan, Query, Tried, Verdict},
 };
@@ -66,9 +67,10 @@ impl InForce {
         parts: Parts,
         source: Source,
         settings: Map<String, Value>,
+        steps: Steps,
     ) -> Result<(Self, types::View), Refused> {
         let digest = parts.code.digest().to_owned();
-        let (executor, descriptor, view) = Executor::start(parts, MAX_WARM).await?;
+        let (executor, descriptor, view) = Executor::start(parts, steps).await?;
         let in_force = Self {
             name: descriptor.name,
             version: descriptor.version,
@@ -85,6 +87,11 @@ impl InForce {
             latency: Latency::default(),
         };
         Ok((in_force, view))
+    }
+
+    /// Makes as many instances of it as can run at once.
+    pub(super) async fn warm(&self) -> Result<(), Refused> {
+        self.executor.warm(MAX_WARM).await
     }
 
     /// Returns its name and version, such as `free-mode/0.1.0`.

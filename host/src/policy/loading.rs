@@ -6,6 +6,7 @@
 
 use std::{pin::pin, sync::Arc};
 
+use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use crate::policy::{
@@ -35,10 +36,11 @@ pub(super) async fn describe(guest: &mut Instance) -> Result<types::Descriptor, 
     Ok(descriptor)
 }
 
-/// Gives the guest its settings, as JSON text.
-pub(super) async fn configure(guest: &mut Instance, settings: &str) -> Result<(), Refused> {
+/// Gives the guest its settings.
+pub(super) async fn configure(guest: &mut Instance, settings: &Map<String, Value>) -> Result<(), Refused> {
     let limits = guest.limits();
-    let configured = step(Phase::Configure, limits, guest.configure(settings)).await?;
+    let text = Value::Object(settings.clone()).to_string();
+    let configured = step(Phase::Configure, limits, guest.configure(&text)).await?;
     faultless(Phase::Configure, configured)?.map_err(|errors| Refused {
         phase: Phase::Configure,
         reason: errors

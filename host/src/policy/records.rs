@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use crate::routing::plan::{Fact, Pick, Query};
+use crate::{
+    policy::generation::Decision,
+    routing::plan::{Fact, Pick, Query},
+};
 
 /// Decisions that are kept; about a kilobyte each.
 const KEPT: usize = 1_000;
@@ -68,6 +71,16 @@ pub enum Rung {
     View,
 }
 
+impl Outcome {
+    /// Returns what is kept of a decision.
+    pub(super) fn of(decision: &Decision) -> Self {
+        match decision {
+            Decision::Plan(plan) | Decision::Fallback(plan) => Self::Route(plan.order().to_vec()),
+            Decision::Deny { status, code, .. } => Self::Deny { status: *status, code: code.clone() },
+        }
+    }
+}
+
 impl Rung {
     /// Returns the name used in messages and answers.
     pub fn as_str(self) -> &'static str {
@@ -88,6 +101,12 @@ impl Records {
             kept.pop_front();
         }
         kept.push_back(record);
+    }
+
+    /// Returns those among the last `count` decisions that the policy in force made.
+    pub fn made(&self, count: usize) -> Vec<Arc<Record>> {
+        let is_made = |record: &Arc<Record>| record.by == Rung::Policy && record.outcome != Outcome::Failed;
+        self.last(count).into_iter().filter(is_made).collect()
     }
 
     /// Returns the last `count` decisions, the newest last.

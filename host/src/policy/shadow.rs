@@ -1,7 +1,7 @@
 //! A policy that is asked along and never heeded: what would it have decided?
 //!
 //! It is asked on a share of the requests, after the answer is decided and on the
-//! policies' own threads. What it says is compared and counted, nothing else.
+//! policies' own threads. What it says is compared, counted and written down, nothing else.
 
 use std::sync::{
     Arc,
@@ -10,6 +10,7 @@ use std::sync::{
 
 use crate::policy::{
     chain::Chain,
+    decisions::{Aside, Origin, log::DecisionLog},
     generation::Decision,
     records::{Outcome, Record},
 };
@@ -83,21 +84,23 @@ impl Shadow {
     }
 
     /// Has it decide along, if the request is in its share; off this thread.
-    pub(super) fn follow(&self, record: Arc<Record>) {
+    pub(super) fn follow(&self, record: Arc<Record>, origin: &Arc<Origin>, log: &DecisionLog) {
         if fastrand::f64() >= self.sample || self.inner.under_way.load(Ordering::Relaxed) >= MAX_UNDER_WAY {
             return;
         }
         self.inner.under_way.fetch_add(1, Ordering::Relaxed);
-        let inner = Arc::clone(&self.inner);
+        let (inner, origin, log) = (Arc::clone(&self.inner), Arc::clone(origin), log.clone());
         self.inner.chain.threads().spawn(async move {
-            let said = inner.chain.decide(&record.query, &record.candidates, &record.facts).await;
-            let count = match said.answer.map(|decision| difference(&record.outcome, decision.as_ref())) {
-                Ok(Difference::None) => &inner.same,
-                Ok(Difference::Order) => &inner.other_order,
-                Ok(Difference::First) => &inner.other_first,
-                Err(_) => &inner.failed,
+            let said = inner.chain.decide(&record.query, &record.candidates, &record.facts).await.answer;
+            let verdict = said.as_ref().map(|decision| difference(&record.outcome, decision.as_ref()));
+            let (count, word) = match verdict {
+                Ok(Difference::None) => (&inner.same, "same"),
+                Ok(Difference::Order) => (&inner.other_order, "order"),
+                Ok(Difference::First) => (&inner.other_first, "first"),
+                Err(_) => (&inner.failed, "failed"),
             };
             count.fetch_add(1, Ordering::Relaxed);
+            log.add_aside(&origin, || Aside::of(&record, inner.chain.label(), word, said.ok().flatten().as_ref()));
             inner.under_way.fetch_sub(1, Ordering::Relaxed);
         });
     }

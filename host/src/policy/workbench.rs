@@ -8,11 +8,7 @@
 pub mod decision;
 pub mod timing;
 
-use std::{
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 use tokio::time::timeout;
@@ -27,9 +23,10 @@ use crate::{
         engine::Engine,
         generation::{Settings, candidates::Offer},
         instance::Instance,
-        interfaces::Interfaces,
         limits::Limits,
-        loading, view,
+        loading, schema,
+        steps::{Step, Steps},
+        view,
     },
     routing::plan::Dropped,
 };
@@ -44,17 +41,6 @@ pub struct Setup {
     pub limits: Limits,
     /// The models.
     pub catalog: Catalog,
-}
-
-/// A phase that was taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
-    /// Which one; the phase of the refusal, if it was one.
-    pub phase: Phase,
-    /// How long it took.
-    pub took: Duration,
-    /// Why the policy was refused, if it was.
-    pub refused: Option<String>,
 }
 
 /// A policy that went through all phases.
@@ -86,21 +72,18 @@ pub struct Bench {
 ///
 /// Compiles on the thread that asks: not for one that serves.
 pub async fn load(engine: &Arc<Engine>, path: &Path, setup: Setup) -> (Vec<Step>, Option<Bench>) {
-    let mut steps = Steps(Vec::new());
-    let bench = through(&mut steps, engine, path, setup).await;
-    (steps.0, bench)
+    let steps = Steps::default();
+    let bench = through(&steps, engine, path, setup).await;
+    (steps.taken(), bench.ok())
 }
 
-async fn through(steps: &mut Steps, engine: &Arc<Engine>, path: &Path, setup: Setup) -> Option<Bench> {
-    let bytes = steps.take(Phase::Read, async { component::read(path, None) }).await?;
-    let found = steps.take(Phase::Parse, async { Interfaces::parse(&bytes) }).await?;
-    steps.take(Phase::Imports, async { found.check_imports() }).await?;
-    steps.take(Phase::Version, async { found.check_version() }).await?;
-    let code = steps.take(Phase::Compile, async { component::compile_found(engine, &bytes, &found) }).await?;
-    let made = loading::instantiate(&code, "policy".into(), setup.limits);
-    let mut guest = steps.take(Phase::Instantiate, made).await?;
+async fn through(steps: &Steps, engine: &Arc<Engine>, path: &Path, setup: Setup) -> Result<Bench, Refused> {
+    let bytes = steps.run(Phase::Read, || component::read(path))?;
+    let code = component::compile(engine, &bytes, steps)?;
+    let mut guest = steps.take(Phase::Instantiate, loading::instantiate(&code, "policy".into(), setup.limits)).await?;
     let descriptor = steps.take(Phase::Describe, loading::describe(&mut guest)).await?;
-    let settings = setup.standard.json(&setup.settings);
+    let settings = setup.standard.members(&setup.settings);
+    steps.run(Phase::Settings, || schema::check(&descriptor.settings_schema, &settings))?;
     steps.take(Phase::Configure, loading::configure(&mut guest, &settings)).await?;
     let models: Vec<types::Model> = setup.catalog.models().iter().map(convert::model).collect();
     let shown = async {
@@ -113,7 +96,7 @@ async fn through(steps: &mut Steps, engine: &Arc<Engine>, path: &Path, setup: Se
     let mut bench =
         Bench { code, name, version, summary, settings_schema, reasons, visible, hidden, setup, models, guest };
     steps.take(Phase::Probe, bench.probe()).await?;
-    Some(bench)
+    Ok(bench)
 }
 
 impl Bench {
@@ -149,22 +132,4 @@ impl Bench {
 /// Bounds a decision by the wall clock, for guests that sleep.
 async fn within<T>(limit: Duration, call: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     timeout(limit, call).await.unwrap_or_else(|_| Err(Fault::Deadline { limit_ms: limit.as_millis() }))
-}
-
-/// The phases that were taken so far.
-struct Steps(Vec<Step>);
-
-impl Steps {
-    /// Takes a phase, and notes how long it took and whether it refused.
-    async fn take<T>(&mut self, phase: Phase, work: impl Future<Output = Result<T, Refused>>) -> Option<T> {
-        let began = Instant::now();
-        let done = work.await;
-        let took = began.elapsed();
-        let (phase, refused, done) = match done {
-            Ok(done) => (phase, None, Some(done)),
-            Err(Refused { phase, reason }) => (phase, Some(reason), None),
-        };
-        self.0.push(Step { phase, took, refused });
-        done
-    }
 }

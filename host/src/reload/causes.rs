@@ -9,6 +9,34 @@ use crate::{catalog::Catalog, failover::ledger::now_ms};
 /// The clock is looked at again after this.
 const LONGEST_SLEEP: Duration = Duration::from_hours(1);
 
+/// What a reload is done for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The router begins.
+    Start,
+    /// Somebody called for it.
+    Call,
+    /// Files changed.
+    Files,
+    /// A signal came.
+    Signal,
+    /// The models are others.
+    Models,
+}
+
+impl Cause {
+    /// Returns the word used in the log and in answers.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Call => "call",
+            Self::Files => "files",
+            Self::Signal => "signal",
+            Self::Models => "models",
+        }
+    }
+}
+
 /// Resolves when the last day of a model is over, with the time: an old catalogue
 /// must not offer it any more.
 pub(super) async fn end_of_a_model(catalog: &Catalog) -> u64 {

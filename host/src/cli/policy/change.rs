@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::{
-    api::admin::wire::policy::{DryRun, PastRow, ReloadReport},
+    api::admin::wire::policy::{DryRun, PastRow, PhaseRow, ReloadReport},
     cli::{
         Common, Failed, block_on,
         policy::{Address, not_running},
@@ -25,6 +25,9 @@ const SHORT_DIGEST: usize = 12;
 
 #[derive(Args)]
 pub(in crate::cli) struct Reload {
+    /// Only the policy of this name, as `policy list` tells it, with its settings; else all that
+    /// the configuration says
+    name: Option<String>,
     /// Change nothing; tell what would be refused, which models clients would see, and which of
     /// the last decisions would be others
     #[arg(long)]
@@ -60,8 +63,10 @@ impl Reload {
     /// Ends with 0 if what is in force is what is on disk, or may be; with 1 if not.
     pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
         let remote = self.address.remote(common)?;
-        let path = if self.dry_run { "/router/policy/reload?dry_run=true" } else { "/router/policy/reload" };
-        let Some(report) = block_on(remote.post::<ReloadReport>(path))? else {
+        let dry_run = self.dry_run.then_some(("dry_run", "true"));
+        let name = self.name.as_deref().map(|name| ("name", name));
+        let how: Vec<_> = dry_run.into_iter().chain(name).collect();
+        let Some(report) = block_on(remote.post::<ReloadReport>("/router/policy/reload", &how))? else {
             return not_running(&remote);
         };
         let ReloadReport { changed, generation, chain, refused, dry_run, .. } = &report;
@@ -69,7 +74,9 @@ impl Reload {
             writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
         } else if let Some(refused) = refused {
             let stays = format!("{chain} stays in force, generation {generation}");
-            writeln!(anstream::stderr(), "refused at {}: {}\n{stays}", refused.phase, refused.reason)?;
+            let mut err = anstream::stderr();
+            report.phases.iter().try_for_each(|phase| writeln!(err, "{}", line(phase)))?;
+            writeln!(err, "refused at {}: {}\n{stays}", refused.phase, refused.reason)?;
         } else if let Some(dry_run) = dry_run {
             tell(dry_run)?;
         } else {
@@ -78,6 +85,12 @@ impl Reload {
         }
         Ok(ended(&report))
     }
+}
+
+/// A phase in a line.
+fn line(PhaseRow { policy, phase, status, took_us, .. }: &PhaseRow) -> String {
+    let ms = std::time::Duration::from_micros(*took_us).as_secs_f64() * 1000.0;
+    format!("{phase:<12} {status:<6} {ms:>8.1} ms  {policy}")
 }
 
 /// Tells what a change would change.

@@ -14,7 +14,7 @@ use crate::{
         Common, Failed, block_on,
         policy::subject::{self, Subject},
     },
-    policy::workbench::Step,
+    policy::steps::Step,
 };
 
 const EXAMPLES: &str = "\
@@ -64,12 +64,12 @@ fn ms(step: &Step) -> f64 {
 
 fn line(step: &Step) -> String {
     let phase = step.phase.as_str();
-    match &step.refused {
+    match step.refused() {
         None => format!("{phase:<12} ok {:>8.1} ms", ms(step)),
         Some(reason) => format!("{phase:<12} FAILED: {reason}"),
     }
 }
 
 fn row(step: &Step) -> serde_json::Value {
-    json!({"phase": step.phase.as_str(), "ok": step.refused.is_none(), "ms": ms(step), "reason": step.refused})
+    json!({"phase": step.phase.as_str(), "ok": step.refused().is_none(), "ms": ms(step), "reason": step.refused()})
 }

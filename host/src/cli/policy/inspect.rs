@@ -45,11 +45,11 @@ impl Inspect {
     pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
         subject::listen(common)?;
         let shown = self.subject.file.display();
-        let bytes = component::read(&self.subject.file, None).with_context(|| format!("cannot inspect {shown}"))?;
+        let bytes = component::read(&self.subject.file).with_context(|| format!("cannot inspect {shown}"))?;
         let found = Interfaces::parse(&bytes).with_context(|| format!("cannot inspect {shown}"))?;
         let setup = self.subject.setup(made_up::dozen())?;
         let (steps, bench) = block_on(self.subject.load(setup))?;
-        let refused = steps.iter().find_map(|step| Some((step.phase, step.refused.as_deref()?)));
+        let refused = steps.iter().find_map(|step| Some((step.phase, step.refused()?)));
         if self.json {
             let refused = refused.map(|(phase, reason)| json!({"phase": phase.as_str(), "reason": reason}));
             let told = json!({

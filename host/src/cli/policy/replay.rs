@@ -26,6 +26,7 @@ use crate::{
         engine::Engine,
         limits::Limits,
         shadow::Difference,
+        steps::Steps,
     },
 };
 
@@ -123,6 +124,8 @@ impl ReplayLog {
                     })?;
                     self.ask(running, &entry, number, &mut compared).await?;
                 }
+                // It decided nothing.
+                Ok(Line::Shadow(_)) => {}
                 Err(_) if !text.ends_with('\n') => {
                     writeln!(anstream::stderr(), "line {number}, the last one, is cut short and left out")?;
                 }
@@ -176,9 +179,9 @@ async fn start(
 fn code(file: &Path) -> anyhow::Result<Code> {
     let engine: Arc<Engine> = Engine::new(None).map_err(|error| anyhow!("no engine for policies: {error:#}"))?;
     if file == Path::new(DEFAULT) {
-        return Ok(component::compile(&engine, EMBEDDED)?);
+        return Ok(component::compile(&engine, EMBEDDED, &Steps::default())?);
     }
-    Ok(component::compile(&engine, &component::read(file, None)?)?)
+    Ok(component::compile(&engine, &component::read(file)?, &Steps::default())?)
 }
 
 /// Reads settings that were given as text, or as a file of it.

@@ -23,7 +23,8 @@ use crate::{
         engine::Engine,
         generation::Settings,
         limits::Limits,
-        workbench::{self, Bench, Setup, Step},
+        steps::Step,
+        workbench::{self, Bench, Setup},
     },
     refresh, telemetry,
 };
@@ -66,7 +67,7 @@ impl Subject {
     /// Takes the policy through all phases, or says where it was refused.
     pub(super) async fn sound(&self, setup: Setup) -> Result<Bench, Failed> {
         let (steps, bench) = self.load(setup).await?;
-        let refused = steps.last().and_then(|step| Some((step.phase, step.refused.as_ref()?)));
+        let refused = steps.last().and_then(|step| Some((step.phase, step.refused()?)));
         bench.ok_or_else(|| match refused {
             Some((phase, reason)) => anyhow!("{} was refused at {phase}: {reason}", self.file.display()).into(),
             None => anyhow!("{} was refused", self.file.display()).into(),

@@ -18,7 +18,7 @@ use std::{
 };
 
 use crate::policy::{
-    decisions::{Entry, Line, Origin},
+    decisions::{Aside, Entry, Line, Origin},
     records::Record,
 };
 
@@ -47,8 +47,14 @@ struct Place {
 }
 
 enum Message {
-    Decided { path: Arc<Path>, origin: Arc<Origin>, record: Arc<Record> },
+    Write { path: Arc<Path>, origin: Arc<Origin>, what: What },
     Flush(SyncSender<()>),
+}
+
+/// What is written of a generation's.
+enum What {
+    Decided(Arc<Record>),
+    Said(Box<Aside>),
 }
 
 impl DecisionLog {
@@ -69,13 +75,22 @@ impl DecisionLog {
 
     /// Has a decision written down; never waits.
     pub(in crate::policy) fn add(&self, origin: &Arc<Origin>, record: &Arc<Record>) {
-        if !self.0.is_on.load(Ordering::Acquire) {
-            return;
+        if self.0.is_on.load(Ordering::Acquire) {
+            self.send(origin, What::Decided(Arc::clone(record)));
         }
+    }
+
+    /// Has written down what a shadow said; never waits.
+    pub(in crate::policy) fn add_aside(&self, origin: &Arc<Origin>, aside: impl FnOnce() -> Aside) {
+        if self.0.is_on.load(Ordering::Acquire) {
+            self.send(origin, What::Said(Box::new(aside())));
+        }
+    }
+
+    fn send(&self, origin: &Arc<Origin>, what: What) {
         let place = self.0.place.lock().unwrap_or_else(PoisonError::into_inner);
         let (Some(path), Some(queue)) = (place.path.clone(), &place.queue) else { return };
-        let (origin, record) = (Arc::clone(origin), Arc::clone(record));
-        let taken = queue.try_send(Message::Decided { path, origin, record });
+        let taken = queue.try_send(Message::Write { path, origin: Arc::clone(origin), what });
         drop(place);
         if taken.is_err() && self.0.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::warn!("the decision log cannot keep up; decisions are missing in it from here on");
@@ -102,7 +117,7 @@ fn run(messages: Receiver<Message>, limit: u64) {
     let mut writer = Writer { limit, open: None, has_failed: false };
     for message in messages {
         match message {
-            Message::Decided { path, origin, record } => match writer.write(&path, &origin, &record) {
+            Message::Write { path, origin, what } => match writer.write(&path, &origin, what) {
                 Ok(()) => writer.has_failed = false,
                 Err(error) => {
                     if !writer.has_failed {
@@ -135,8 +150,12 @@ struct Open {
 }
 
 impl Writer {
-    fn write(&mut self, path: &Path, origin: &Origin, record: &Record) -> io::Result<()> {
-        let line = text(&Line::Decision(Entry::of(record)))?;
+    fn write(&mut self, path: &Path, origin: &Origin, what: What) -> io::Result<()> {
+        let (at_ms, line) = match what {
+            What::Decided(record) => (record.query.now_ms, Line::Decision(Entry::of(&record))),
+            What::Said(aside) => (aside.at_ms, Line::Shadow(*aside)),
+        };
+        let line = text(&line)?;
         let mut open = match self.open.take() {
             Some(open) if open.path == path && path.exists() => open,
             _ => Open::at(path)?,
@@ -150,8 +169,7 @@ impl Writer {
         let written = if open.last == Some(origin.number) {
             open.append(&line)
         } else {
-            let both =
-                text(&Line::Generation(origin.head(record.query.now_ms))).and_then(|head| open.append(&(head + &line)));
+            let both = text(&Line::Generation(origin.head(at_ms))).and_then(|head| open.append(&(head + &line)));
             both.inspect(|()| open.last = Some(origin.number))
         };
         self.open = Some(open);
@@ -236,6 +254,7 @@ mod tests {
         let kind = |line| match serde_json::from_str(line).unwrap() {
             Line::Generation(head) => format!("generation {}", head.generation),
             Line::Decision(entry) => format!("decision of {}", entry.generation),
+            Line::Shadow(aside) => format!("shadow of {}", aside.generation),
         };
         text.lines().map(kind).collect()
     }
@@ -248,13 +267,13 @@ mod tests {
         let origin = |number| Origin { number, policies: Vec::new(), catalog: Arc::clone(&catalog) };
         let mut writer = Writer { limit: 2_000, open: None, has_failed: false };
         for generation in [1, 2, 1] {
-            writer.write(&path, &origin(generation), &record(generation)).unwrap();
+            writer.write(&path, &origin(generation), What::Decided(Arc::new(record(generation)))).unwrap();
         }
         let of = |number: u64| [format!("generation {number}"), format!("decision of {number}")];
         let three = [of(1), of(2), of(1)].concat();
         assert_eq!(kinds(&path), three);
         while !old.exists() {
-            writer.write(&path, &origin(2), &record(2)).unwrap();
+            writer.write(&path, &origin(2), What::Decided(Arc::new(record(2)))).unwrap();
         }
         assert_eq!(kinds(&path), of(2));
         assert_eq!(kinds(&old)[..6], three);

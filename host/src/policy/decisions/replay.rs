@@ -15,12 +15,11 @@ use crate::policy::{
     generation::{Decision, plain_order},
     in_force::decision,
     limits::Limits,
+    schema::STANDARD,
     shadow::{Difference, difference},
+    steps::Steps,
 };
 use crate::routing::plan::Plan;
-
-/// What every policy is told, which settings of its own do not replace.
-const STANDARD: [&str; 3] = ["free_mode", "tool_use_only", "filter"];
 
 /// A policy over the models of one generation.
 pub struct Replay {
@@ -51,12 +50,12 @@ impl Replay {
         }
         let parts = Parts {
             code: code.clone(),
-            settings: Value::Object(settings.clone()).to_string(),
+            settings: settings.clone(),
             models: head.catalog.into_iter().map(|line| line.0).collect(),
             epoch: head.generation,
             limits,
         };
-        let (executor, descriptor, _) = Executor::start(parts.clone(), 1).await?;
+        let (executor, descriptor, _) = Executor::start(parts.clone(), Steps::default()).await?;
         Ok(Self {
             generation: parts.epoch,
             parts,
@@ -68,7 +67,7 @@ impl Replay {
 
     /// Makes a new instance of the policy, which remembers nothing.
     pub async fn renew(&mut self) -> Result<(), Refused> {
-        self.executor = Executor::start(self.parts.clone(), 1).await?.0;
+        self.executor = Executor::start(self.parts.clone(), Steps::default()).await?.0;
         Ok(())
     }
 

@@ -129,17 +129,13 @@ impl Generation {
         Made { decided, by, abstained }: &Made,
         took: Duration,
     ) {
-        let outcome = match decided {
-            Ok(Decision::Plan(plan) | Decision::Fallback(plan)) => Outcome::Route(plan.order().to_vec()),
-            Ok(Decision::Deny { status, code, .. }) => Outcome::Deny { status: *status, code: code.clone() },
-            Err(_) => Outcome::Failed,
-        };
+        let outcome = decided.as_ref().map_or(Outcome::Failed, Outcome::of);
         let (generation, query, by, abstained) = (self.number, *query, *by, *abstained);
         let record = Arc::new(Record { generation, query, candidates, facts, outcome, abstained, by, took });
         self.log.add(&self.origin, &record);
         self.records.keep(Arc::clone(&record));
         if let Some(shadow) = &self.shadow {
-            shadow.follow(record);
+            shadow.follow(record, &self.origin, &self.log);
         }
     }
 

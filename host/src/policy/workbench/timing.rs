@@ -10,10 +10,7 @@ use std::{
 };
 
 use crate::{
-    policy::{
-        Fault, Phase, Refused, cache::Cache, component, engine::Engine, interfaces::Interfaces, loading,
-        workbench::Bench,
-    },
+    policy::{Fault, Phase, Refused, cache::Cache, component, engine::Engine, loading, steps::Steps, workbench::Bench},
     routing::plan::{Fact, Query},
 };
 
@@ -59,24 +56,24 @@ pub fn compiling(path: &Path, folder: &Path) -> Result<[Timings; 2], Refused> {
         let refuse = |error: wasmtime::Error| Refused { phase: Phase::Compile, reason: format!("{error:#}") };
         Engine::new(cache).map_err(refuse)
     };
-    let bytes = component::read(path, None)?;
-    let found = Interfaces::parse(&bytes)?;
+    let bytes = component::read(path)?;
+    let unnoted = Steps::default();
     let engine = start(None)?;
-    let compile = repeat("compile", LOADS, || component::compile_found(&engine, &bytes, &found).map(drop))?;
+    let compile = repeat("compile", LOADS, || component::compile(&engine, &bytes, &unnoted).map(drop))?;
     let cache = Cache::open(folder).map_err(|error| Refused {
         phase: Phase::Compile,
         reason: format!("cannot keep compiled code in {}: {error}", folder.display()),
     })?;
     let engine = start(Some(cache))?;
-    component::compile(&engine, &bytes)?;
-    let load = repeat("load from cache", LOADS, || component::compile(&engine, &bytes).map(drop))?;
+    component::compile(&engine, &bytes, &unnoted)?;
+    let load = repeat("load from cache", LOADS, || component::compile(&engine, &bytes, &unnoted).map(drop))?;
     Ok([compile, load])
 }
 
 impl Bench {
     /// Times making guests, and giving them the catalogue.
     pub async fn time_loading(&self) -> Result<[Timings; 2], Refused> {
-        let settings = self.setup.standard.json(&self.setup.settings);
+        let settings = self.setup.standard.members(&self.setup.settings);
         let (mut made, mut loaded) = (Vec::new(), Vec::new());
         let began = Instant::now();
         while made.is_empty() || (made.len() < LOADS && began.elapsed() < LONG_ENOUGH) {

@@ -4,12 +4,13 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::{
-    current::{Current, Past, Standing},
+    current::{Current, Past, Reloaded, Standing},
     policy::{
         Refused,
         generation::{Generation, Source},
         in_force::InForce,
         shadow::{Compared, Difference, Shadow, difference},
+        steps::Step,
     },
 };
 
@@ -20,12 +21,15 @@ const REPEATED: usize = 1_000;
 const P99: f64 = 0.99;
 
 /// What an operator may ask of the task that makes generations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Order {
     /// To read everything again, and put it in force.
-    Reload,
-    /// To read everything again, and tell what it would change.
-    DryRun,
+    ReloadAll,
+    /// To read the policies of this name again, and put them in force.
+    Reload(String),
+    /// To read everything again, or the policies of one name, and tell what it would
+    /// change.
+    DryRun(Option<String>),
     /// To go back to what a generation was made of, or to the last good one.
     RollBack(Option<u64>),
 }
@@ -111,9 +115,43 @@ pub struct ReloadReport {
     pub chain: String,
     /// Why the order was refused, if it was.
     pub refused: Option<Refusal>,
+    /// The phases that were taken, in order; none for a rollback.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<PhaseRow>,
     /// What would change, if that was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dry_run: Option<DryRun>,
+}
+
+/// A phase of a reload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseRow {
+    /// Whose it was: a file, or the policies that were made of several.
+    pub policy: String,
+    /// Which one, such as `compile`.
+    pub phase: String,
+    /// `ok`; `kept`, if what it makes was there; or `failed`.
+    pub status: String,
+    /// Microseconds that it took.
+    pub took_us: u64,
+    /// What was wrong, if it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// How the last reload went that changed something or was refused, whatever it was done for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastReload {
+    /// When it began, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// What it was done for: `start`, `call`, `files`, `signal` or `models`.
+    pub cause: String,
+    /// Whether something new is in force by it.
+    pub changed: bool,
+    /// Why it was refused, if it was.
+    pub refused: Option<Refusal>,
+    /// The phases that were taken, in order.
+    pub phases: Vec<PhaseRow>,
 }
 
 /// What a change would change.
@@ -234,7 +272,35 @@ impl ReloadReport {
             version: first.map(|policy| policy.version.clone()).unwrap_or_default(),
             chain: generation.chain.label().to_owned(),
             refused: None,
+            phases: Vec::new(),
             dry_run: None,
+        }
+    }
+}
+
+impl PhaseRow {
+    /// Describes phases.
+    pub fn all(steps: &[Step]) -> Vec<Self> {
+        let row = |step: &Step| Self {
+            policy: step.policy.to_string(),
+            phase: step.phase.to_string(),
+            status: step.end.as_str().to_owned(),
+            took_us: u64::try_from(step.took.as_micros()).unwrap_or(u64::MAX),
+            reason: step.refused().map(str::to_owned),
+        };
+        steps.iter().map(row).collect()
+    }
+}
+
+impl LastReload {
+    /// Describes a reload.
+    pub fn of(reload: &Reloaded) -> Self {
+        Self {
+            at_ms: reload.at_ms,
+            cause: reload.cause.to_owned(),
+            changed: reload.changed,
+            refused: reload.refused.as_ref().map(Refusal::of),
+            phases: PhaseRow::all(&reload.steps),
         }
     }
 }
