@@ -218,11 +218,23 @@ impl Host {
     /// Restarts with a copy of the catalogue that is a year old, so that it is
     /// fetched again at once.
     pub async fn restart_stale(self) -> Self {
+        self.date_catalog(|fetched| fetched - 365 * 24 * 3600);
+        self.restart().await
+    }
+
+    /// Restarts with a copy of the catalogue that is as good as new, however long the
+    /// test has taken so far, so that it is not fetched again.
+    pub async fn restart_fresh(self) -> Self {
+        self.date_catalog(|fetched| fetched + 3600);
+        self.restart().await
+    }
+
+    /// Changes when the copy of the catalogue was fetched, in seconds.
+    fn date_catalog(&self, date: impl FnOnce(u64) -> u64) {
         let copy = std::fs::read(self.path("models.json")).unwrap();
         let mut copy: Value = serde_json::from_slice(&copy).unwrap();
-        copy["fetched"] = (copy["fetched"].as_u64().unwrap() - 365 * 24 * 3600).into();
+        copy["fetched"] = date(copy["fetched"].as_u64().unwrap()).into();
         self.write("models.json", copy.to_string());
-        self.restart().await
     }
 
     /// Ends the upstream: calls find nobody at its address any more.
