@@ -113,11 +113,17 @@ mod new_policy;
 // What a policy may use: time, memory, tables, stack, copies; at loading and later.
 mod policy_limits;
 
+// What a policy must not reach: the system, the network, the time, other policies.
+mod policy_isolation;
+
 // What a policy must not say or be: wrong files, wrong views, wrong answers.
 mod policy_guards;
 
 // Changes while the router runs, by the watch and by call; the compiled cache.
 mod reload;
+
+// Files that are saved again and again.
+mod bursts;
 
 // Many answers at once while policies are swapped.
 mod swap;
