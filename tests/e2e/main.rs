@@ -131,6 +131,9 @@ mod swap;
 // Changes that fail, and the way back.
 mod rollback;
 
+// Hundreds of changes of every kind under constant traffic: nothing is lost, nothing grows.
+mod soak;
+
 // Why this model and not that one.
 mod explain;
 
