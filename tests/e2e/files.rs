@@ -70,7 +70,7 @@ async fn a_changed_list_is_picked_up_and_kept() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_that_is_fresh_is_not_fetched_again() {
     let host = Setup::new().models(&[A]).start().await;
-    let host = host.restart().await;
+    let host = host.restart_fresh().await;
     answers(&host, A).await;
     let asked = host.sandbox.requests().iter().filter(|request| request.path == "/models").count();
     assert_eq!(asked, 1);

@@ -15,6 +15,7 @@ use crate::support::{
 
 const MOULD: &str = include_str!("../fixtures/guests/policy.wat");
 const CONTRACT: &str = include_str!("../../wit/policy.wit");
+const WASI: &str = include_str!("../fixtures/guests/wasi.wit");
 
 /// The sound policy as headers name it.
 pub const SOUND: &str = "reversed/1.0.0";
@@ -61,6 +62,18 @@ impl Guest {
         let post_return = format!("(export \"cabi_post_{name}\" (func $over))");
         let guest = self.put("fields", &format!("{function} {post_return}"));
         Self { world: "policy-with-failover", ..guest }
+    }
+
+    /// Lets it import these interfaces of WASI, such as `cli/environment`.
+    pub fn importing(mut self, interfaces: &[&str]) -> Self {
+        let named = |name: &&str| {
+            let (package, interface) = name.split_once('/').unwrap();
+            format!("import wasi:{package}/{interface}@0.2.0;\n")
+        };
+        let imports: String = interfaces.iter().map(named).collect();
+        self = self.contract("import log;\n", &format!("import log;\n{imports}"));
+        self.contract.push_str(WASI);
+        self
     }
 
     /// Replaces a text of the mould.

@@ -113,6 +113,9 @@ mod new_policy;
 // What a policy may use: time, memory, tables, stack, copies; at loading and later.
 mod policy_limits;
 
+// What a policy must not reach: the system, the network, the time, other policies.
+mod policy_isolation;
+
 // What a policy must not say or be: wrong files, wrong views, wrong answers.
 mod policy_guards;
 
@@ -120,11 +123,17 @@ mod policy_guards;
 mod reload;
 mod reload_phases;
 
+// Files that are saved again and again.
+mod bursts;
+
 // Many answers at once while policies are swapped.
 mod swap;
 
 // Changes that fail, and the way back.
 mod rollback;
+
+// Hundreds of changes of every kind under constant traffic: nothing is lost, nothing grows.
+mod soak;
 
 // Why this model and not that one.
 mod explain;

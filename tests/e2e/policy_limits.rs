@@ -54,6 +54,12 @@ fn greedy() -> Vec<Bad> {
             "table",
         ),
         Bad::guest("fills all memory that it gets", &sound().put("select", MEMORY_BOMB), "probe", "unreachable"),
+        Bad::guest(
+            "makes its table as large as it gets",
+            &sound().put("fields", "(table $table 1 funcref)").put("select", TABLE_BOMB),
+            "probe",
+            "unreachable",
+        ),
     ]
 }
 
@@ -66,6 +72,11 @@ const RECURSION: &str = "(drop (call $deeper (i32.const 0)))";
 const MEMORY_BOMB: &str = "(loop $more
     (i32.store8 (i32.sub (i32.shl (memory.size) (i32.const 16)) (i32.const 1)) (i32.const 1))
     (br_if $more (i32.ge_s (memory.grow (i32.const 1)) (i32.const 0))))
+  unreachable";
+
+/// Makes its table larger until it may not, and traps at the end.
+const TABLE_BOMB: &str = "(loop $more
+    (br_if $more (i32.ge_s (table.grow $table (ref.null func) (i32.const 1000)) (i32.const 0))))
   unreachable";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,8 +103,9 @@ async fn an_answer_of_ten_million_numbers_is_not_copied() {
 }
 
 /// What a guest may do in the middle of a request.
-const FITS: [(&str, &str); 6] = [
+const FITS: [(&str, &str); 7] = [
     ("loops", LOOP),
+    ("loops after it has answered", "(global.set $fell (i32.const 1))"),
     ("traps", "unreachable"),
     ("calls itself for ever", RECURSION),
     ("fills all memory that it gets", MEMORY_BOMB),
@@ -103,7 +115,9 @@ const FITS: [(&str, &str); 6] = [
 
 fn with_fit(fit: &str) -> Vec<u8> {
     let log = "(import \"ollama-router:policy/log@0.1.0\" \"emit\" (func $log (param i32 i32 i32)))";
-    Guest::sound().put("fields", &format!("{log} {DEEPER}")).when_marked(fit).component()
+    let fell = "(global $fell (mut i32) (i32.const 0))";
+    let guest = Guest::sound().put("fields", &format!("{log} {fell} {DEEPER}")).when_marked(fit);
+    guest.put("post-return", &format!("(if (global.get $fell) (then {LOOP}))")).component()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -290,7 +290,7 @@ async fn what_is_compiled_is_kept_for_the_next_start() {
     let host = start(WITH_MODULE, &[("policies/one.wasm", &guest)]).await;
     let written = |host: &Host| compiled(host).map(|(path, _)| fs::metadata(path).unwrap().modified().unwrap());
     let before = written(&host);
-    let host = host.restart().await;
+    let host = host.restart_fresh().await;
     assert_eq!(host.as_before().await, BY_GUEST);
     assert_eq!(written(&host), before, "it was compiled again");
 }
@@ -316,7 +316,7 @@ async fn what_somebody_else_put_into_the_cache_is_compiled_anew() {
         for ((path, _), bytes) in files.iter().zip(forgery) {
             fs::write(path, bytes).unwrap();
         }
-        host = host.restart().await;
+        host = host.restart_fresh().await;
         assert_eq!(host.as_before().await, BY_GUEST);
         assert_eq!(compiled(&host), files, "compiled anew, and kept in its place");
     }

@@ -6,6 +6,7 @@
 //! answer in [`wire`].
 
 pub mod ask;
+mod ends;
 pub mod models;
 pub mod program;
 pub mod wire;
@@ -205,48 +206,6 @@ impl Host {
         let mut changes = self.running.current.changes();
         let reached = tokio::time::timeout(PATIENCE, changes.wait_for(|number| wanted(*number))).await;
         *reached.expect("no such generation came").unwrap()
-    }
-
-    /// Stops the router and starts it again, before the same upstream.
-    pub async fn restart(self) -> Self {
-        let Self { sandbox, client, folder, sources, running } = self;
-        running.stop().await;
-        let running = Running::start(&sources).await;
-        Self { sandbox, client, folder, sources, running }
-    }
-
-    /// Restarts with a copy of the catalogue that is a year old, so that it is
-    /// fetched again at once.
-    pub async fn restart_stale(self) -> Self {
-        let copy = std::fs::read(self.path("models.json")).unwrap();
-        let mut copy: Value = serde_json::from_slice(&copy).unwrap();
-        copy["fetched"] = (copy["fetched"].as_u64().unwrap() - 365 * 24 * 3600).into();
-        self.write("models.json", copy.to_string());
-        self.restart().await
-    }
-
-    /// Ends the upstream: calls find nobody at its address any more.
-    pub async fn stop_upstream(&mut self) {
-        let other = Sandbox::start(Scenario::quiet()).await.unwrap();
-        std::mem::replace(&mut self.sandbox, other).stop().await;
-    }
-
-    /// Tells the router to stop, and returns the wait for it, with the upstream.
-    pub fn begin_stop(self) -> (impl Future<Output = ()>, Sandbox) {
-        let Running { stop, served, .. } = self.running;
-        stop.send(()).ok();
-        let folder = self.folder;
-        let wait = async move {
-            tokio::time::timeout(PATIENCE, served).await.expect("the router did not stop").unwrap();
-            drop(folder);
-        };
-        (wait, self.sandbox)
-    }
-
-    /// Stops the router, and leaves its folder.
-    pub async fn stop(self) -> TempDir {
-        self.running.stop().await;
-        self.folder
     }
 }
 

@@ -7,7 +7,8 @@
 # BINARY is target/debug/ollama-router unless given; NAME one example, or a template as
 # new-rust, new-js and new-python. Each is built in a copy under target/examples, with
 # the versions that its own lock files name, and runs in a router of its own, with
-# `start --demo` on a free port: nothing outside is called. What needs a toolchain that
+# `start --demo` on a free port: nothing outside is called. What those in Rust, JavaScript
+# and Python decide is replayed from the decision log: exactly, warm and fresh. What needs a toolchain that
 # is not here is skipped with a line that starts with SKIPPED. Ends with a line for each
 # example and `N passed, M failed`, and not with 0 if any failed.
 set -euo pipefail
@@ -165,7 +166,7 @@ trap stop EXIT
 
 # Writes the configuration: a module and its settings.
 configure() {
-    printf 'policy:\n  module: %s.wasm\n  settings: %s\n' "$name" "$1" >"$own/config.yaml"
+    printf 'policy:\n  module: %s.wasm\n  decision_log: decisions.jsonl\n  settings: %s\n' "$name" "$1" >"$own/config.yaml"
 }
 
 # Starts the router of an example, and puts its address into `url`.
@@ -235,6 +236,75 @@ visible() {
     curl --silent "$url/v1/models" | grep -o '"id":"[^"]*"' | cut -d '"' -f 4 | grep -vx auto | sort | tr '\n' ' '
 }
 
+# --- Replay.
+
+# Sends requests of every kind, some at a time, so that no two are asked of the policy
+# with the same facts: the demo fails one call in six, and answers in its own time.
+vary() {
+    local number path body image long
+    image=iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==
+    long=$(printf 'many words %.0s' $(seq 3000))
+    for number in $(seq 40); do
+        path=/api/chat
+        case $((number % 10)) in
+        0) body='{"model": "auto", "messages": [{"role": "user", "content": "Hello!"}]}' ;;
+        1) body='{"model": "auto", "tools": [{"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}], "messages": [{"role": "user", "content": "Hello!"}]}' ;;
+        2) body='{"model": "auto", "messages": [{"role": "user", "content": "What is this?", "images": ["'$image'"]}]}' ;;
+        3) body='{"model": "auto", "messages": [{"role": "user", "content": "'$long'"}]}' ;;
+        4) body='{"model": "auto", "options": {"num_predict": 6000}, "messages": [{"role": "user", "content": "Hello!"}]}' ;;
+        5) body='{"model": "joiner-8b:free", "messages": [{"role": "user", "content": "Hello!"}]}' ;;
+        6) body='{"model": "auto", "format": "json", "messages": [{"role": "user", "content": "Hello!"}]}' ;;
+        7) body='{"model": "lumen-4-mini:free", "max_tokens": 100, "messages": [{"role": "user", "content": "Hello!"}]}' path=/v1/messages ;;
+        8) body='{"model": "no-longer-there:free", "prompt": "Hello!"}' path=/api/generate ;;
+        9) body='{"model": "auto", "tool_choice": "required", "tools": [{"type": "function", "function": {"name": "add"}}], "messages": [{"role": "user", "content": "Hello!"}]}' path=/v1/chat/completions ;;
+        esac
+        printf '%s' "$body" | curl --silent --max-time 60 --output /dev/null "$url$path" --data-binary @- &
+        # The router must not be waited for, so each of these is named.
+        askers+=($!)
+        if [ ${#askers[@]} -ge 8 ]; then
+            wait "${askers[@]}" || fail "a request of every kind got no answer"
+            askers=()
+        fi
+    done
+}
+
+# Replays what was decided, with further arguments, and puts what is said into a file.
+replays() {
+    local said=$own/$1
+    shift
+    "$binary" policy replay "$@" --log "$own/decisions.jsonl" >"$said" 2>&1 || echo "ended with $?" >>"$said"
+}
+
+# Expects that so many decisions would change: a pattern. Puts the number of all into
+# `decisions`.
+changes() {
+    local said
+    said=$(cat -- "$own/$1")
+    decisions=$(printf '%s' "$said" | sed -n 's/^of \([0-9,]*\) decisions.*; 0 faults$/\1/p')
+    [ "${decisions:-0}" -ge 40 ] || fail "the replay, $1, says: $said"
+    # shellcheck disable=SC2254 # The argument is a pattern.
+    case $(printf '%s' "$said" | sed 's/.* decisions \([0-9,]*\) would.*/\1/') in
+    $2) ;;
+    *) fail "the replay, $1, says: $said" ;;
+    esac
+}
+
+# What an example decided it decides again, warm and fresh, and another one otherwise.
+replay() {
+    local decisions replayers=()
+    # Side by side, for each compiles the policy first.
+    replays warm "$own/$name.wasm" &
+    replayers+=($!)
+    replays fresh "$own/$name.wasm" --fresh &
+    replayers+=($!)
+    replays other free-mode --settings '{}'
+    wait "${replayers[@]}"
+    changes warm 0
+    changes fresh 0
+    changes other '[1-9]*'
+    chose="$chose; $decisions decisions replayed"
+}
+
 # Runs an example in a router of its own. What it chose goes into `chose`.
 in_router() {
     case $name in
@@ -246,6 +316,8 @@ in_router() {
         expect auto "*${fastest#*/}"
         expect joiner-8b:free '*joiner-8b:free'
         refuses '{ explore: 2 }' /explore
+        settle '{ explore: 0.5 }'
+        vary
         chose="$fastest, the only one whose speed it knew"
         ;;
     pin-and-fallback)
@@ -269,6 +341,7 @@ in_router() {
         expect auto 'aurelia/lumen-4-large:free'
         chose="$chose, $first within"
         refuses '{ days: [mon, tuesday] }' /days/1
+        vary
         ;;
     vendor-allowlist)
         configure '{ allow: ["AUR*", dovetail], deny: [dove*], substitute: false }'
@@ -281,6 +354,7 @@ in_router() {
         settle '{ allow: ["aurelia"] }'
         expect joiner-8b:free 'aurelia/*'
         refuses '{ allow: [aurelia, 7] }' /allow/1
+        vary
         ;;
     spread)
         configure '{ among: 3 }'
@@ -315,12 +389,15 @@ in_router() {
     if [ "$ended" -ne 0 ] || grep -E '^[^ ]+ +ERROR |panicked|the policy failed' "$own/log"; then
         fail "the router ended with $ended; what went wrong is above"
     fi
+    case $name in
+    prefer-fast | vendor-allowlist | business-hours) replay ;;
+    esac
 }
 
 # One example from the build to the router. In a shell of its own, so that the first
 # thing that fails ends it and nothing else.
 one() {
-    local name=$1 own=$folder/$1 url status first answered chose
+    local name=$1 own=$folder/$1 url status first answered chose askers=()
     mkdir -- "$own"
     cd -- "$work/examples/$name"
     local code=0

@@ -147,6 +147,11 @@ impl Served {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
+    /// Returns the number of its process.
+    pub fn process(&self) -> u32 {
+        self.child.0.id()
+    }
+
     /// Sends a signal such as `TERM`.
     pub fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.0.id());
