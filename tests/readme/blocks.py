@@ -190,7 +190,7 @@ def check(block: Block, reader: Reader) -> bool:
             code == 0 or fail(f"{block}: bash cannot read this\n{said}")
         return True
     if PACKAGES.search(block.text) and not PYTHON.exists():
-        skipped.append(f"{block}: the packages of Python's clients cannot be had")
+        skipped.append(f"readme: {block}: the packages of Python's clients cannot be had")
         return False
     match block.language:
         case "sh" if block.comment == STARTS:
