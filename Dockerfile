@@ -55,13 +55,15 @@ COPY --from=build /image /
 # Configuration, filter, policies and state. It is in the image so that a new volume there
 # belongs to the user who writes to it.
 COPY --from=build --chown=65532:65532 /data /data
-ENV HOME=/data
+ENV HOME=/data PATH=/usr/local/bin
 WORKDIR /data
 VOLUME ["/data"]
 USER 65532:65532
 EXPOSE 11434
-# It asks at the port of the configuration, so another one is set as PORT or in the file.
+# Whether it answers, at the port of the configuration: another one is set as PORT or in the
+# file. `status` would also fail while the day's requests are used up, or a change was
+# refused, and no other container would mend that.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --start-interval=2s \
-    CMD ["/usr/local/bin/ollama-router", "status"]
+    CMD ["/usr/local/bin/ollama-router", "policy", "list"]
 ENTRYPOINT ["/usr/local/bin/ollama-router"]
 CMD ["start"]

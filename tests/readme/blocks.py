@@ -7,7 +7,8 @@ in the folder of the checkout, with a home folder and a router of the page's own
 
     sh                           by bash, and every line has to succeed
     python                       by Python, with the clients' packages
-    json, toml, yaml, ini        parsed; yaml with a key of the router's is read by it
+    json, toml                   parsed
+    yaml                         read by the router, if all of its keys are the router's
     text                         is output, and not run
 
 A comment before a block says why it is not run like this:
@@ -52,7 +53,6 @@ PACKAGES = re.compile(r"\bpython3 \S+\.py\b|^(?:import|from) (?:ollama|openai|an
 
 failed: list[str] = []
 skipped: list[str] = []
-passed = 0
 
 
 @dataclass
@@ -93,10 +93,11 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
-def fail(what: str) -> None:
-    """Notes what is wrong, and goes on."""
+def fail(what: str) -> bool:
+    """Notes what is wrong, and goes on; gives `False`."""
     failed.append(what)
     print(f"FAILED: {what}", flush=True)
+    return False
 
 
 class Reader:
@@ -178,20 +179,23 @@ def stop(running: subprocess.Popen[bytes]) -> None:
     running.wait()
 
 
-def check(block: Block, reader: Reader) -> bool:
-    """Does what a block is there for; tells whether it could be done here."""
-    if block.comment is not None and block.comment not in (STARTS, PART) and not NEEDS.fullmatch(block.comment):
-        return fail(f"{block}: what does the comment `{block.comment}` mean?") or True
+def is_marked(block: Block, reader: Reader) -> bool:
+    """Tells whether a block is said not to be run here; whether bash can read it is seen here too."""
     if block.language == "text" or block.comment == PART:
         return True
-    if block.comment is not None and NEEDS.fullmatch(block.comment):
-        if block.language == "sh":
-            code, said = reader.run(["bash", "-n", "-c", block.text])
-            code == 0 or fail(f"{block}: bash cannot read this\n{said}")
-        return True
-    if PACKAGES.search(block.text) and not PYTHON.exists():
-        skipped.append(f"readme: {block}: the packages of Python's clients cannot be had")
+    if block.comment is None or block.comment == STARTS:
         return False
+    if not NEEDS.fullmatch(block.comment):
+        fail(f"{block}: what does the comment `{block.comment}` mean?")
+    elif block.language == "sh":
+        code, said = reader.run(["bash", "-n", "-c", block.text])
+        if code != 0:
+            fail(f"{block}: bash cannot read this\n{said}")
+    return True
+
+
+def run(block: Block, reader: Reader) -> bool:
+    """Does what a block is there for; tells whether it went well."""
     match block.language:
         case "sh" if block.comment == STARTS:
             reader.close()
@@ -204,31 +208,30 @@ def check(block: Block, reader: Reader) -> bool:
             # What curl is told is an error is none to curl.
             text = re.sub(r"^curl ", "curl --fail-with-body --silent --show-error ", text, flags=re.M)
             code, said = reader.run([*command, text])
-            code == 0 or fail(f"{block} ended with {code}:\n{text}\n{said}")
+            if code != 0:
+                return fail(f"{block} ended with {code}:\n{text}\n{said}")
         case "json":
             json.loads(block.text)
         case "toml":
             tomllib.loads(block.text)
-        case "ini":
-            pass
         case "yaml":
-            settings(block, reader)
+            return settings(block, reader)
         case _:
-            fail(f"{block}: nobody knows how to run `{block.language}`; blocks.py says what may be here")
+            return fail(f"{block}: nobody knows how to run `{block.language}`; blocks.py says what may be here")
     return True
 
 
-def settings(block: Block, reader: Reader) -> None:
+def settings(block: Block, reader: Reader) -> bool:
     """Has the router read a piece of its configuration; others' are theirs to read."""
     ours = {key.split(".")[0] for key, _ in defaults()}
     if not set(re.findall(r"^([a-z]+):", block.text, re.M)) <= ours:
-        return
+        return True
     file = reader.home / "piece" / "config.yaml"
     file.parent.mkdir(exist_ok=True)
     file.write_text(block.text, encoding="utf-8")
     # Nothing runs at that port, which is 1; a bad configuration is 2.
     code, said = reader.run(["ollama-router", "-c", str(file), "status", "-p", "9"])
-    code == 1 or fail(f"{block}: the router does not take it:\n{said}")
+    return code == 1 or fail(f"{block}: the router does not take it:\n{said}")
 
 
 def defaults() -> list[tuple[str, str]]:
@@ -252,15 +255,19 @@ def check_settings(page: Path) -> None:
 
 
 def check_translation(page: Path, translation: Path) -> None:
-    """Holds a translation against its page: the same blocks, headings, tables and pictures."""
+    """Holds a translation against its page: the same blocks, headings, rows, pictures and names."""
     told, other = page.read_text(encoding="utf-8"), translation.read_text(encoding="utf-8")
-    if [(b.language, b.comment, b.text) for b in blocks(page)] != [(b.language, b.comment, b.text) for b in blocks(translation)]:
+    ours, theirs = (
+        [(block.language, block.comment, block.text) for block in blocks(file)] for file in (page, translation)
+    )
+    if ours != theirs:
         fail(f"{translation.name}: its blocks are not those of {page.name}")
     for what, pattern in [("headings", r"^#+ "), ("rows of tables", r"^\| "), ("pictures", r"^!\[")]:
         here, there = (len(re.findall(pattern, text, re.M)) for text in (told, other))
         if here != there:
             fail(f"{translation.name} has {there} {what}, {page.name} {here}")
-    ours, theirs = (set(re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))) for text in (told, other))
+    prose = [re.sub(r"^```.*?^```", "", text, flags=re.M | re.S) for text in (told, other)]
+    ours, theirs = (set(re.findall(r"`([^`\n]+)`", text)) for text in prose)
     if ours != theirs:
         fail(f"{translation.name} and {page.name} do not name the same things: {sorted(ours ^ theirs)}")
 
@@ -272,21 +279,33 @@ def check_links(page: Path) -> None:
             fail(f"{page.relative_to(ROOT)}: there is no {link}")
 
 
+def pages(place: Path) -> list[Path]:
+    """Lists the pages of a folder and below, or the one page."""
+    return sorted(place.rglob("*.md")) if place.is_dir() else [place]
+
+
+def read(page: Path) -> int:
+    """Reads a page from top to bottom, and gives how many of its blocks went well."""
+    well = marked = 0
+    with tempfile.TemporaryDirectory() as home, contextlib.closing(Reader(Path(home))) as reader:
+        for block in blocks(page):
+            try:
+                if is_marked(block, reader):
+                    marked += 1
+                elif PACKAGES.search(block.text) and not PYTHON.exists():
+                    skipped.append(f"readme: {block}: the packages of Python's clients cannot be had")
+                else:
+                    well += run(block, reader)
+            except (ValueError, RuntimeError) as error:
+                fail(f"{block}: {error}")
+    check_links(page)
+    print(f"{page.relative_to(ROOT)}: {well} blocks went well, {marked} cannot be run here", flush=True)
+    return well
+
+
 def main() -> int:
-    global passed
-    pages = [page for name in PAGES for page in sorted((ROOT / name).rglob("*.md") if (ROOT / name).is_dir() else [ROOT / name])]
-    for page in pages:
-        before = len(failed)
-        ran = 0
-        with tempfile.TemporaryDirectory() as home, contextlib.closing(Reader(Path(home))) as reader:
-            for block in blocks(page):
-                try:
-                    ran += check(block, reader)
-                except (ValueError, RuntimeError) as error:
-                    fail(f"{block}: {error}")
-        check_links(page)
-        passed += ran - (len(failed) - before)
-        print(f"{page.relative_to(ROOT)}: {ran} blocks", flush=True)
+    """Reads every page, and says what is wrong."""
+    passed = sum(read(page) for name in PAGES for page in pages(ROOT / name))
     check_settings(ROOT / "README.md")
     check_translation(ROOT / "README.md", ROOT / "README.zh-CN.md")
     check_links(ROOT / "README.zh-CN.md")

@@ -103,7 +103,8 @@ def draw(name: str, command: list[str], text: str) -> None:
         for line in lines:
             console.print(Text.from_ansi(line), no_wrap=True, crop=True)
         drawn = console.export_svg(title="", code_format=FRAME, unique_id=name)
-    (FOLDER / f"{name}.svg").write_text("\n".join(line.rstrip() for line in drawn.splitlines()) + "\n", encoding="utf-8")
+    tidy = "".join(f"{line.rstrip()}\n" for line in drawn.splitlines())
+    (FOLDER / f"{name}.svg").write_text(tidy, encoding="utf-8")
 
 
 def main() -> None:
@@ -112,7 +113,8 @@ def main() -> None:
         port = chosen.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as home:
-        environment = {"HOME": home, "PATH": os.environ["PATH"], "TERM": "xterm-256color", "PORT": str(port), "LANG": "C.UTF-8"}
+        environment = {"HOME": home, "PATH": os.environ["PATH"], "PORT": str(port)}
+        environment |= {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
         start = [BINARY, "start", "--demo"]
         router = subprocess.Popen(start, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
@@ -123,8 +125,9 @@ def main() -> None:
                     break
                 except OSError:
                     time.sleep(0.05)
+            messages = [{"role": "user", "content": "Hello!"}]
             for model in ["auto", "auto", "lumen-4-mini:free", "harness-48b:free", "prim-2b:free", "auto", "auto"]:
-                ask(address, "/api/chat", {"model": model, "stream": False, "messages": [{"role": "user", "content": "Hello!"}]})
+                ask(address, "/api/chat", {"model": model, "stream": False, "messages": messages})
             FOLDER.mkdir(parents=True, exist_ok=True)
             for name, command in PICTURES.items():
                 draw(name, command, shown(command, environment))
