@@ -100,7 +100,8 @@ def draw(name: str, command: list[str], text: str) -> None:
         lines = [*lines[: LINES - 1], "\x1b[2m…\x1b[0m"]
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         console = Console(record=True, width=COLUMNS, file=nowhere, force_terminal=True, color_system="truecolor")
-        for line in lines:
+        # The last one is below the frame's lower edge.
+        for line in [*lines, ""]:
             console.print(Text.from_ansi(line), no_wrap=True, crop=True)
         drawn = console.export_svg(title="", code_format=FRAME, unique_id=name)
     tidy = "".join(f"{line.rstrip()}\n" for line in drawn.splitlines())
