@@ -11,6 +11,8 @@ use anyhow::{Context as _, anyhow};
 use clap::Args;
 use serde_json::Value;
 use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::signal::unix::{self, Signal, SignalKind};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -66,6 +68,7 @@ impl Start {
     }
 
     async fn serve(self, common: &Common) -> Result<ExitCode, Failed> {
+        let mut stop = Stop::listen();
         let mut sources = common.sources()?;
         self.override_with_flags(&mut sources);
         let sandbox = if self.demo { Some(self.simulate(&mut sources).await?) } else { None };
@@ -81,21 +84,24 @@ impl Start {
         }
         let listener = bind(&loaded.config).await?;
         let address = listener.local_addr()?;
-        let app = App::build(loaded, sources, sandbox.is_some()).await?;
+        let app = tokio::select! {
+            built = App::build(loaded, sources, sandbox.is_some()) => built?,
+            () = stop.come() => {
+                tracing::info!("stopped before it served");
+                return Ok(ExitCode::SUCCESS);
+            }
+        };
         tracing::info!("listening on http://{address}");
         if let Some(sandbox) = &sandbox {
             greet(address.port(), sandbox)?;
         }
         let told = CancellationToken::new();
-        let (first, again) = (told.clone(), told);
-        let shutdown = async move {
-            signal().await;
-            tracing::info!("stopping; a second signal stops at once");
-            first.cancel();
-        };
+        let shutdown = told.clone().cancelled_owned();
         let impatient = async {
-            again.cancelled().await;
-            signal().await;
+            stop.come().await;
+            tracing::info!("stopping; a second signal stops at once");
+            told.cancel();
+            stop.come().await;
         };
         tokio::select! {
             served = app.serve(listener, shutdown) => served?,
@@ -211,19 +217,33 @@ fn greet(port: u16, sandbox: &Sandbox) -> io::Result<()> {
     )
 }
 
-/// Resolves at Ctrl-C, or when the system asks to stop.
-async fn signal() {
-    let interrupted = tokio::signal::ctrl_c();
+/// What asks the program to stop: Ctrl-C, or the system.
+///
+/// It is listened for from the start: the first process of a container does not end by a
+/// signal that nobody listens for.
+struct Stop {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+    signals: [Option<Signal>; 2],
+}
+
+impl Stop {
+    fn listen() -> Self {
+        Self {
+            #[cfg(unix)]
+            signals: [SignalKind::interrupt(), SignalKind::terminate()].map(|kind| unix::signal(kind).ok()),
+        }
+    }
+
+    /// Resolves when it is asked, again at the next time.
+    async fn come(&mut self) {
+        #[cfg(unix)]
+        if let [Some(interrupted), Some(terminated)] = &mut self.signals {
             tokio::select! {
-                _ = interrupted => {}
+                _ = interrupted.recv() => {}
                 _ = terminated.recv() => {}
             }
             return;
         }
+        drop(tokio::signal::ctrl_c().await);
     }
-    drop(interrupted.await);
 }

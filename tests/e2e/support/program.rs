@@ -101,18 +101,24 @@ impl Program {
 
     /// Starts a router, and returns when it listens.
     pub fn serve(&self, arguments: &[&str]) -> Served {
+        let mut served = self.begin(arguments);
+        while served.port == 0 {
+            let line = served.lines.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|_| panic!("{arguments:?} does not listen: {}", served.log));
+            served.log.push_str(&line);
+            if let Some((_, address)) = line.split_once("listening on http://") {
+                served.port = address.trim().rsplit_once(':').unwrap().1.parse().unwrap();
+            }
+        }
+        served
+    }
+
+    /// Starts a router, and returns at once; its port is 0, for it is not known yet.
+    pub fn begin(&self, arguments: &[&str]) -> Served {
         let mut child = self.spawn(arguments);
         let out = all(child.0.stdout.take().unwrap());
         let lines = lines(child.0.stderr.take().unwrap());
-        let mut log = String::new();
-        let port = loop {
-            let line = lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{arguments:?} does not listen: {log}"));
-            log.push_str(&line);
-            if let Some((_, address)) = line.split_once("listening on http://") {
-                break address.trim().rsplit_once(':').unwrap().1.parse().unwrap();
-            }
-        };
-        Served { child, out, lines, log, port }
+        Served { child, out, lines, log: String::new(), port: 0 }
     }
 
     fn spawn(&self, arguments: &[&str]) -> Owned {
