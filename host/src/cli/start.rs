@@ -1,4 +1,8 @@
 //! `start`: read the configuration, build, bind, serve until a signal.
+//!
+//! What is listened for is in [`stop`].
+
+mod stop;
 
 use std::{
     fs,
@@ -11,8 +15,6 @@ use anyhow::{Context as _, anyhow};
 use clap::Args;
 use serde_json::Value;
 use tokio::net::TcpListener;
-#[cfg(unix)]
-use tokio::signal::unix::{self, Signal, SignalKind};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -68,7 +70,7 @@ impl Start {
     }
 
     async fn serve(self, common: &Common) -> Result<ExitCode, Failed> {
-        let mut stop = Stop::listen();
+        let mut stop = stop::Stop::listen();
         let mut sources = common.sources()?;
         self.override_with_flags(&mut sources);
         let sandbox = if self.demo { Some(self.simulate(&mut sources).await?) } else { None };
@@ -215,35 +217,4 @@ fn greet(port: u16, sandbox: &Sandbox) -> io::Result<()> {
         flag = if port == 11434 { String::new() } else { format!(" --port {port}") },
         status_flag = if port == 11434 { String::new() } else { format!(" -p {port}") },
     )
-}
-
-/// What asks the program to stop: Ctrl-C, or the system.
-///
-/// It is listened for from the start: the first process of a container does not end by a
-/// signal that nobody listens for.
-struct Stop {
-    #[cfg(unix)]
-    signals: [Option<Signal>; 2],
-}
-
-impl Stop {
-    fn listen() -> Self {
-        Self {
-            #[cfg(unix)]
-            signals: [SignalKind::interrupt(), SignalKind::terminate()].map(|kind| unix::signal(kind).ok()),
-        }
-    }
-
-    /// Resolves when it is asked, again at the next time.
-    async fn come(&mut self) {
-        #[cfg(unix)]
-        if let [Some(interrupted), Some(terminated)] = &mut self.signals {
-            tokio::select! {
-                _ = interrupted.recv() => {}
-                _ = terminated.recv() => {}
-            }
-            return;
-        }
-        drop(tokio::signal::ctrl_c().await);
-    }
 }
