@@ -33,7 +33,8 @@ const IMPORTS: &[(&str, &str)] = &[
     ("api", "catalog chat config current embeddings failover policy routing"),
     // Composition.
     ("telemetry", "config"),
-    ("refresh", "catalog config current failover openrouter policy routing"),
+    // It is called by the operators' routes, and tells them how it went.
+    ("refresh", "api catalog config current failover openrouter policy routing"),
     ("reload", "api catalog config config::load current failover policy routing"),
     ("app", "api catalog config config::load current failover openrouter policy refresh reload routing store"),
     ("cli", "api app catalog config config::load failover openrouter policy refresh routing sandbox store telemetry"),
