@@ -8,6 +8,8 @@
 pub mod ask;
 pub mod models;
 pub mod program;
+#[cfg(unix)]
+pub mod terminal;
 pub mod wire;
 
 use std::{

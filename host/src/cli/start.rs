@@ -1,7 +1,8 @@
 //! `start`: read the configuration, build, bind, serve until a signal.
 //!
-//! What is listened for is in [`stop`].
+//! What is said when it cannot listen is in [`bind`], what ends it in [`stop`].
 
+mod bind;
 mod stop;
 
 use std::{
@@ -14,16 +15,12 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::App,
     cli::{Common, Failed, ModeFlags, over},
-    config::{
-        Config,
-        load::{self, Loaded, Sources},
-    },
+    config::load::{self, Loaded, Sources},
     sandbox::{Sandbox, scenario::Scenario},
     telemetry,
 };
@@ -31,7 +28,12 @@ use crate::{
 /// The key that the simulated OpenRouter is given: it takes any.
 const DEMO_KEY: &str = "sk-or-v1-demo";
 
-/// Start the router.
+/// Start the router
+///
+/// Serves Ollama's, OpenAI's and Anthropic's APIs until Ctrl-C or SIGTERM, lets answers
+/// that are under way end within ten seconds, and ends with 0; a second signal ends it at
+/// once. Ends with 1 if it cannot listen, and with 2 if there is no key or the
+/// configuration is wrong.
 #[derive(Args)]
 pub(super) struct Start {
     /// Port to listen on [default: 11434]
@@ -84,7 +86,7 @@ impl Start {
         if common.config.is_some() && !loaded.file_exists {
             tracing::warn!("there is no file {}; every setting has its default", loaded.file.display());
         }
-        let listener = bind(&loaded.config).await?;
+        let listener = bind::bind(&loaded.config).await?;
         let address = listener.local_addr()?;
         let app = tokio::select! {
             built = App::build(loaded, sources, sandbox.is_some()) => built?,
@@ -176,21 +178,6 @@ fn no_key(loaded: &Loaded) -> String {
          To look around without a key: ollama-router start --demo",
         loaded.file.display()
     )
-}
-
-async fn bind(config: &Config) -> Result<TcpListener, Failed> {
-    let (host, port) = (config.server.host.to_string(), config.server.port);
-    TcpListener::bind((host.as_str(), port)).await.map_err(|error| {
-        let remedy = match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                ". Perhaps Ollama itself, or another router, is running there: stop it, or choose another port \
-                 with `start --port`, the variable PORT, or server.port in the configuration"
-            }
-            io::ErrorKind::PermissionDenied => ". Ports below 1024 are for root: choose another with `start --port`",
-            _ => ". Choose another address with `start --host`, or server.host in the configuration",
-        };
-        anyhow!("cannot listen on {host}:{port}: {error}{remedy}").into()
-    })
 }
 
 /// Says what is simulated, and what to try.

@@ -123,11 +123,21 @@ impl Program {
 
     fn spawn(&self, arguments: &[&str]) -> Owned {
         let mut command = self.command();
-        command.env_clear().env("HOME", self.home.path()).current_dir(self.home.path());
-        // Only to find it; what a test needs beyond it, it sets.
-        command.envs(std::env::vars().filter(|(name, _)| name == "PATH"));
-        command.envs(self.environment.iter().map(|(name, value)| (name, value))).args(arguments);
+        command.env_clear().envs(self.surroundings()).current_dir(self.home.path()).args(arguments);
         Owned(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// Returns the whole environment of what is started from here.
+    pub fn surroundings(&self) -> Vec<(String, String)> {
+        let home = self.home.path().to_str().unwrap().to_owned();
+        // Only to find programs; what a test needs beyond it, it sets.
+        let path = std::env::vars().filter(|(name, _)| name == "PATH");
+        path.chain([("HOME".to_owned(), home)]).chain(self.environment.iter().cloned()).collect()
+    }
+
+    /// Returns a text in which the home folder is called `~`, for comparing it whole.
+    pub fn scrubbed(&self, text: &str) -> String {
+        text.replace(self.home.path().to_str().unwrap(), "~")
     }
 
     fn command(&self) -> Command {
