@@ -27,6 +27,7 @@ mod streaming;
 mod trail;
 
 use std::{
+    path::PathBuf,
     sync::{Arc, atomic::AtomicBool},
     time::Instant,
 };
@@ -41,12 +42,19 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{MethodRouter, delete, get, head, post},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
     api::{
-        access::Access, admin::wire::policy::ReloadCall, kept::Kept, metrics::served::Served, origin::Origins,
+        access::Access,
+        admin::wire::{
+            catalog::{Freshness, RefreshCall},
+            policy::ReloadCall,
+        },
+        kept::Kept,
+        metrics::served::Served,
+        origin::Origins,
         responses::recall::Recall,
     },
     chat,
@@ -67,6 +75,12 @@ pub struct Shared {
     pub current: Arc<Current>,
     /// Where calls for a reload go.
     pub reloads: mpsc::Sender<ReloadCall>,
+    /// Where calls for a fresh catalogue go.
+    pub refreshes: mpsc::Sender<RefreshCall>,
+    /// When it is fetched next, and why the last fetch failed.
+    pub freshness: watch::Receiver<Freshness>,
+    /// Where the router keeps its files, for `status`.
+    pub folder: PathBuf,
     /// Who may use what.
     pub access: Access,
     /// Which pages and names may.
@@ -145,7 +159,8 @@ pub fn router(api: Api) -> Router {
     let operators = Router::new()
         .route("/metrics", get(metrics::metrics))
         .route("/router/status", get(admin::status))
-        .route("/router/models", get(admin::models))
+        .route("/router/models", get(admin::catalog::models))
+        .route("/router/models/refresh", post(admin::catalog::refresh))
         .route("/router/failures", delete(admin::forget_all))
         .route("/router/failures/{*model}", delete(admin::forget))
         .route("/router/policy", get(admin::policy))

@@ -15,14 +15,12 @@ use std::{
 
 use anyhow::{Context as _, anyhow};
 use axum::serve::ListenerExt as _;
-use tokio::{
-    net::TcpListener,
-    sync::{mpsc, watch},
-};
+use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     api::{self, Api, Shared, access::Access, kept::Kept, metrics::served::Served, origin::Origins},
+    catalog::Catalog,
     config::{
         Config,
         load::{Loaded, Sources},
@@ -55,6 +53,9 @@ const LOG_GRACE: Duration = Duration::from_secs(1);
 /// Catalogues that may wait for their generation.
 const CATALOGS: usize = 2;
 
+/// Calls for a fresh catalogue that may wait.
+const REFRESHES: usize = 4;
+
 /// A router that is ready to serve.
 pub struct App {
     router: axum::Router,
@@ -62,8 +63,6 @@ pub struct App {
     store: Store,
     tasks: TaskTracker,
     stop: CancellationToken,
-    /// Asks for a fresh catalogue; closed at the end.
-    refresh: watch::Sender<u64>,
     /// Breaks off the answers that still come.
     cut: Arc<AtomicBool>,
 }
@@ -76,12 +75,7 @@ impl App {
     pub async fn build(loaded: Loaded, sources: Sources, simulated: bool) -> anyhow::Result<Self> {
         let config = &loaded.config;
         let client = client(config)?;
-        let mut refresh = Refresh::new(
-            client.clone(),
-            &loaded.state,
-            config.openrouter.base_url.as_str(),
-            config.cache.ttl_hours.duration(),
-        );
+        let mut refresh = refresh(&loaded)?;
         if refresh.last().models().is_empty()
             && let Err(failure) = refresh.fetch().await
         {
@@ -102,9 +96,10 @@ impl App {
         let (store, ledger) = ledger(&loaded);
         let (calls, inbox_calls) = reload::calls();
         let (catalogs, inbox_catalogs) = mpsc::channel(CATALOGS);
-        let (ask, asked) = watch::channel(0);
+        let (refreshes, refresh_calls) = mpsc::channel(REFRESHES);
+        let freshness = refresh.freshness();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        tasks.spawn(refresh.run(catalogs, asked));
+        tasks.spawn(stop.clone().run_until_cancelled_owned(refresh.run(catalogs, refresh_calls)));
         let inbox = Inbox { calls: inbox_calls, catalogs: inbox_catalogs };
         tasks.spawn(reload.run(Arc::clone(&current), Arc::clone(&ledger), loaded.clone(), inbox, stop.clone()));
 
@@ -115,6 +110,9 @@ impl App {
             failover,
             current: Arc::clone(&current),
             reloads: calls,
+            refreshes,
+            freshness,
+            folder: loaded.state.clone(),
             access: Access {
                 allow: config.server.allow.clone(),
                 client_keys: config.server.client_keys.clone(),
@@ -136,7 +134,7 @@ impl App {
             models: Kept::default(),
             recall: Arc::default(),
         });
-        Ok(Self { router: api::router(api), current, store, tasks, stop, refresh: ask, cut })
+        Ok(Self { router: api::router(api), current, store, tasks, stop, cut })
     }
 
     /// Returns what is in force, for those who wait for a change.
@@ -177,7 +175,6 @@ impl App {
             () = late => tracing::warn!("some answers were not finished within {} s and are cut", GRACE.as_secs()),
         }
         stop.cancel();
-        drop(self.refresh);
         self.tasks.close();
         // A fetch in progress is not worth waiting for.
         drop(tokio::time::timeout(TASK_GRACE, self.tasks.wait()).await);
@@ -201,19 +198,26 @@ impl App {
 /// Makes a generation without serving: of the copy of the catalogue, or else of
 /// one fetched now.
 pub async fn offline(loaded: Loaded) -> anyhow::Result<Generation> {
-    let config = &loaded.config;
-    let ttl = config.cache.ttl_hours.duration();
-    let mut refresh = Refresh::new(client(config)?, &loaded.state, config.openrouter.base_url.as_str(), ttl);
+    let mut refresh = refresh(&loaded)?;
     if refresh.last().models().is_empty() {
         refresh.fetch().await.map_err(|failure| anyhow!("{}", failure.message))?;
     }
-    let engine =
-        Engine::new(cache(&loaded.state)).map_err(|error| anyhow!("failed to start the policy engine: {error:#}"))?;
-    let mut reload = Reload::new(engine, Sources::default()).context("the embedded policy cannot be used")?;
-    reload.make(&loaded, refresh.last()).await.context("the policy cannot be used")
+    let kept = cache(&loaded.state);
+    generation(&loaded, refresh.last(), kept).await
 }
 
-fn client(config: &Config) -> anyhow::Result<Client> {
+/// Makes a generation of a catalogue that is here, and changes nothing on disk.
+pub async fn rehearse(loaded: &Loaded, catalog: Arc<Catalog>) -> anyhow::Result<Generation> {
+    generation(loaded, catalog, None).await
+}
+
+/// Fetches the catalogue, keeps the copy, and starts nothing else.
+pub async fn fetch(loaded: &Loaded) -> anyhow::Result<Arc<Catalog>> {
+    refresh(loaded)?.fetch().await.map_err(|failure| anyhow!("{}", failure.message))
+}
+
+/// Returns the client of the configured upstream.
+pub fn client(config: &Config) -> anyhow::Result<Client> {
     let section = &config.openrouter;
     let settings = openrouter::Settings {
         base_url: section.base_url.as_str().to_owned(),
@@ -224,6 +228,18 @@ fn client(config: &Config) -> anyhow::Result<Client> {
         idle_timeout: config.failover.idle_timeout.duration(),
     };
     Client::new(&settings).context("failed to make the OpenRouter client")
+}
+
+fn refresh(loaded: &Loaded) -> anyhow::Result<Refresh> {
+    let config = &loaded.config;
+    let ttl = config.cache.ttl_hours.duration();
+    Ok(Refresh::new(client(config)?, &loaded.state, config.openrouter.base_url.as_str(), ttl))
+}
+
+async fn generation(loaded: &Loaded, catalog: Arc<Catalog>, kept: Option<Cache>) -> anyhow::Result<Generation> {
+    let engine = Engine::new(kept).map_err(|error| anyhow!("failed to start the policy engine: {error:#}"))?;
+    let mut reload = Reload::new(engine, Sources::default()).context("the embedded policy cannot be used")?;
+    reload.make(loaded, catalog).await.context("the policy cannot be used")
 }
 
 fn cache(folder: &Path) -> Option<Cache> {

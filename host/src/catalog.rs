@@ -2,9 +2,10 @@
 //!
 //! Plain immutable data, made once per refresh and then only read. Knows
 //! nothing of how it was fetched, of policies or of failures. What clients may
-//! call a model is in [`names`]; how OpenRouter spells it all, in
+//! call a model is in [`names`], how a refresh changed it in [`change`]; how OpenRouter spells it all, in
 //! `openrouter::models`.
 
+pub mod change;
 pub mod names;
 
 use std::{
@@ -12,6 +13,8 @@ use std::{
     fmt,
     sync::Arc,
 };
+
+use self::change::Change;
 
 bitflags::bitflags! {
     /// What a model can do, and what a request needs.
@@ -143,6 +146,7 @@ pub struct Catalog {
     by_id: HashMap<ModelId, u32>,
     formerly: BTreeSet<String>,
     fetched: u64,
+    changed: Option<Arc<Change>>,
 }
 
 impl Catalog {
@@ -162,7 +166,7 @@ impl Catalog {
                 next += 1;
             }
         }
-        Self { models: kept, by_id, formerly, fetched }
+        Self { models: kept, by_id, formerly, fetched, changed: None }
     }
 
     /// Returns all models; a model's number is its place here.
@@ -196,7 +200,20 @@ impl Catalog {
     pub fn without_over(&self, now: u64) -> Self {
         let (over, kept): (Vec<&Model>, Vec<&Model>) = self.models.iter().partition(|model| model.is_over(now));
         let formerly = over.iter().map(|model| model.id.to_string()).chain(self.formerly.iter().cloned()).collect();
-        Self::new(kept.into_iter().cloned().collect(), formerly, self.fetched)
+        let rest = Self::new(kept.into_iter().cloned().collect(), formerly, self.fetched);
+        Self { changed: self.changed.clone(), ..rest }
+    }
+
+    /// Notes the last refresh that changed which models there are.
+    #[must_use]
+    pub fn with_change(self, changed: Option<Arc<Change>>) -> Self {
+        Self { changed, ..self }
+    }
+
+    /// Returns what the last refresh changed that changed anything; it may be older
+    /// than this catalogue.
+    pub fn changed(&self) -> Option<&Arc<Change>> {
+        self.changed.as_ref()
     }
 
     /// Returns when it was fetched, in seconds since 1970.

@@ -2,21 +2,33 @@
 //!
 //! Parsing touches nothing of the world. Standard output is data, standard error
 //! is talk. Exit codes: 0 it worked; 1 it did not; 2 what was typed, or the
-//! configuration, is wrong.
+//! configuration, is wrong (`status`: the router is degraded); 101 a bug. All of it
+//! for users: `host/CLI.md`.
 
+mod cache;
+mod completions;
+mod crash;
+mod doctor;
+mod examples;
 mod models;
 mod policy;
 mod remote;
+mod screen;
 mod start;
 mod status;
+mod table;
+mod words;
 
 use std::{
+    env,
+    ffi::OsString,
     io::{self, Write as _},
     path::PathBuf,
     process::ExitCode,
 };
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use anstream::ColorChoice;
+use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::config::load::{self, Loaded, Override, Sources};
 
@@ -26,7 +38,7 @@ use crate::config::load::{self, Loaded, Override, Sources};
 /// models: found by themselves, chosen by a policy, failed over before the
 /// client notices.
 #[derive(Parser)]
-#[command(name = "ollama-router", version, propagate_version = true, after_help = EXAMPLES)]
+#[command(name = "ollama-router", version, propagate_version = true)]
 struct Cli {
     #[command(flatten)]
     common: Common,
@@ -34,38 +46,58 @@ struct Cli {
     command: Command,
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  ollama-router start --demo         try it without a key, with simulated answers
-  ollama-router -k sk-or-v1-… start  serve on port 11434
-  ollama-router list-models          what clients can use, best first
-  ollama-router policy list          what chooses among them";
+/// Where they stand in the help of each.
+const GLOBAL: &str = "Global options";
 
 /// Flags that every command has.
 #[derive(Args)]
 struct Common {
     /// Configuration file [default: ~/.config/ollama-router/config.yaml]
-    #[arg(short, long, global = true, value_name = "FILE")]
+    #[arg(short, long, global = true, help_heading = GLOBAL, value_name = "FILE")]
     config: Option<PathBuf>,
     /// OpenRouter API key
-    #[arg(short = 'k', long, global = true, value_name = "KEY")]
+    #[arg(short = 'k', long, global = true, help_heading = GLOBAL, value_name = "KEY")]
     api_key: Option<String>,
     /// Log in detail, as with --log-level debug
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
     verbose: bool,
+    /// When to use colours, in help, tables and logs; auto: on a terminal, unless NO_COLOR is set
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "WHEN", value_enum, default_value_t = Colours::Auto)]
+    color: Colours,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Colours {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Colours {
+    fn choice(self) -> ColorChoice {
+        match self {
+            Self::Auto => ColorChoice::Auto,
+            Self::Always => ColorChoice::Always,
+            Self::Never => ColorChoice::Never,
+        }
+    }
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Start the router
     Start(start::Start),
-    /// List the models that clients can use, in the order in which they are tried
     ListModels(models::ListModels),
-    /// Show the state of a running router
+    /// Look at the list of models that is kept on disk, fetch it anew, or remove it
+    #[command(subcommand)]
+    Cache(cache::Cache),
     Status(status::Status),
+    Doctor(doctor::Doctor),
     /// Look at the policy that chooses models, change it, or write an own one
     #[command(subcommand)]
     Policy(policy::Policy),
+    Completions(completions::Completions),
+    Man(completions::Manual),
 }
 
 /// A yes or no that may be given as `--flag`, `--flag=true` or `--flag=false`.
@@ -100,12 +132,22 @@ impl<E: Into<anyhow::Error>> From<E> for Failed {
 
 /// Runs the program with the process's own arguments.
 pub fn main() -> ExitCode {
-    let Cli { common, command } = Cli::parse();
+    crash::listen();
+    let arguments: Vec<OsString> = env::args_os().collect();
+    // Before anything is parsed, for help and errors have colours too.
+    colours(&arguments).write_global();
+    let matches = command().get_matches_from(arguments);
+    let Cli { common, command } = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    common.color.choice().write_global();
     let done = match command {
         Command::Start(start) => start.run(&common),
         Command::ListModels(list) => list.run(&common),
+        Command::Cache(cache) => cache.run(&common),
         Command::Status(status) => status.run(&common),
+        Command::Doctor(doctor) => doctor.run(&common),
         Command::Policy(policy) => policy.run(&common),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(manual) => manual.run(),
     };
     match done {
         Ok(code) => code,
@@ -121,6 +163,24 @@ pub fn main() -> ExitCode {
             drop(writeln!(anstream::stderr(), "error: {error:#}"));
             ExitCode::from(code)
         }
+    }
+}
+
+/// Returns all that can be typed.
+fn command() -> clap::Command {
+    examples::shown(Cli::command())
+}
+
+/// Returns when colours are wanted, as far as that can be told without parsing.
+fn colours(arguments: &[OsString]) -> ColorChoice {
+    let texts: Vec<&str> =
+        arguments.iter().map(|text| text.to_str().unwrap_or_default()).take_while(|text| *text != "--").collect();
+    let after = texts.windows(2).filter(|pair| pair[0] == "--color").map(|pair| pair[1]);
+    let joined = texts.iter().filter_map(|text| text.strip_prefix("--color="));
+    match after.chain(joined).next() {
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        Some(_) | None => ColorChoice::Auto,
     }
 }
 
@@ -159,7 +219,6 @@ mod tests {
 
     #[test]
     fn the_arguments_are_sound() {
-        use clap::CommandFactory as _;
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 }

@@ -6,12 +6,13 @@
 //!
 //! In reading order: [`request`] (what is sent), [`answer`] (the stream of a
 //! reply), [`sse`], [`failure`] (what a reply means), [`models`] (the catalogue),
-//! `key` (what the account has left).
+//! [`key`] (what it says of a key), [`probe`] (how it can be reached).
 
 pub mod answer;
 pub mod failure;
-mod key;
+pub mod key;
 pub mod models;
+pub mod probe;
 pub mod request;
 pub mod sse;
 
@@ -183,6 +184,12 @@ impl Client {
     /// models are in no other list.
     pub async fn embedding_models(&self) -> Result<Bytes, Failure> {
         self.list("/embeddings/models").await
+    }
+
+    /// Fetches the body of `/models/user`: those of `/models` that the account's
+    /// privacy settings and guardrails leave. Costs no quota.
+    pub async fn models_of_account(&self) -> Result<Bytes, Failure> {
+        self.list("/models/user").await
     }
 
     async fn list(&self, path: &str) -> Result<Bytes, Failure> {

@@ -5,6 +5,7 @@
 //! catalogue in force. Knows nothing of policies.
 
 mod copy;
+pub mod kept;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -13,7 +14,8 @@ use tokio::sync::{mpsc, watch};
 
 pub use self::copy::catalog_of;
 use crate::{
-    catalog::{Catalog, Model},
+    api::admin::wire::catalog::{Failed, Freshness, RefreshCall},
+    catalog::{Catalog, Model, change::Change},
     failover::ledger::now_ms,
     openrouter::{Client, models},
     refresh::copy::Copy,
@@ -37,6 +39,7 @@ pub struct Refresh {
     fetched: bool,
     /// The last good list of embedding models, as it came; there may be none.
     embeddings: Option<Bytes>,
+    freshness: watch::Sender<Freshness>,
 }
 
 impl Refresh {
@@ -46,7 +49,15 @@ impl Refresh {
     pub fn new(client: Client, folder: &Path, upstream: &str, ttl: Duration) -> Self {
         let copy = Copy::new(folder, upstream);
         let (last, embeddings) = copy.read(seconds()).unwrap_or_default();
-        Self { client, copy, ttl: ttl.max(SHORTEST_TTL), last: Arc::new(last), fetched: false, embeddings }
+        Self {
+            client,
+            copy,
+            ttl: ttl.max(SHORTEST_TTL),
+            last: Arc::new(last),
+            fetched: false,
+            embeddings,
+            freshness: watch::Sender::default(),
+        }
     }
 
     /// Returns the last good catalogue; empty if there never was one.
@@ -54,11 +65,22 @@ impl Refresh {
         Arc::clone(&self.last)
     }
 
-    /// Fetches now, and keeps what came.
-    ///
+    /// Returns when it fetches next, and why the last fetch failed.
+    pub fn freshness(&self) -> watch::Receiver<Freshness> {
+        self.freshness.subscribe()
+    }
+
+    /// Fetches now, keeps what came, and notes how it went.
+    pub async fn fetch(&mut self) -> Result<Arc<Catalog>, Failure> {
+        let fetched = self.take().await;
+        let failed = fetched.as_ref().err().map(|failure| Failed { at: seconds(), why: failure.message.clone() });
+        self.freshness.send_modify(|freshness| freshness.failed = failed);
+        fetched
+    }
+
     /// Embedding models have a list of their own; without it the last one stays,
     /// and all else is as fresh as it can be.
-    pub async fn fetch(&mut self) -> Result<Arc<Catalog>, Failure> {
+    async fn take(&mut self) -> Result<Arc<Catalog>, Failure> {
         let (body, embeddings) = tokio::join!(self.client.models(), self.client.embedding_models());
         let body = body?;
         let mut found = read(&body)?;
@@ -80,6 +102,8 @@ impl Refresh {
             }
         }
         let catalog = Catalog::new(found, copy::formerly(&self.last), seconds());
+        let changed = Change::between(&self.last, &catalog).map(Arc::new);
+        let catalog = catalog.with_change(changed.or_else(|| self.last.changed().cloned()));
         if let Err(error) = self.copy.write(&body, self.embeddings.as_deref(), &catalog) {
             tracing::warn!(%error, "failed to keep a copy of the catalogue; a start without network will have none");
         }
@@ -88,22 +112,28 @@ impl Refresh {
         Ok(self.last())
     }
 
-    /// Fetches whenever the catalogue grows old, or when `now` says so, and sends each on.
+    /// Fetches whenever the catalogue grows old, or when somebody calls for it, and
+    /// sends each on.
     ///
-    /// Runs until nobody receives any more, or `now` is closed.
-    pub async fn run(mut self, send: mpsc::Sender<Arc<Catalog>>, mut now: watch::Receiver<u64>) {
+    /// Runs until nobody receives any more, or nobody can call.
+    pub async fn run(mut self, send: mpsc::Sender<Arc<Catalog>>, mut calls: mpsc::Receiver<RefreshCall>) {
         let mut pause = FIRST_PAUSE;
         // A copy is used at once and checked at once; what was just fetched, later.
         let mut wait = if self.fetched { self.ttl } else { self.age_left() };
         loop {
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                asked = now.changed() => if asked.is_err() { return },
-            }
-            wait = match self.fetch().await {
+            self.freshness.send_modify(|freshness| freshness.due = Some(seconds() + wait.as_secs()));
+            let call = tokio::select! {
+                () = tokio::time::sleep(wait) => None,
+                call = calls.recv() => match call {
+                    Some(call) => Some(call),
+                    None => return,
+                },
+            };
+            let fetched = self.fetch().await;
+            wait = match &fetched {
                 Ok(catalog) => {
                     tracing::info!(models = catalog.models().len(), "the catalogue is fresh");
-                    if send.send(catalog).await.is_err() {
+                    if send.send(Arc::clone(catalog)).await.is_err() {
                         return;
                     }
                     pause = FIRST_PAUSE;
@@ -121,6 +151,10 @@ impl Refresh {
                     wait
                 }
             };
+            if let Some(call) = call {
+                // Who called may have gone.
+                drop(call.answer.send(fetched));
+            }
         }
     }
 

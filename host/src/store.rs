@@ -182,6 +182,14 @@ impl Store {
     }
 }
 
+/// Returns what is remembered in the file at `path`, without a change to it.
+///
+/// Nothing if there is no such file, or it cannot be read: those who only look need
+/// no more.
+pub fn remembered(path: &Path) -> HashMap<ModelId, Health> {
+    file::peek(path).unwrap_or_default()
+}
+
 /// The way to the writer. The channel itself has no bound, the count has: so
 /// nothing is held for a full queue beforehand, and a flush always gets in.
 #[derive(Debug)]

@@ -26,7 +26,7 @@ pub fn start(logging: &Logging) -> Result<(), TryInitError> {
     let lines = fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
     match logging.format {
         LogFormat::Text => {
-            let colours = io::IsTerminal::is_terminal(&io::stderr());
+            let colours = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
             lines.with_ansi(colours).finish().try_init()
         }
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),

@@ -106,6 +106,10 @@ mod shutdown;
 // The program from its command line: exit codes, words, signals.
 mod cli;
 
+// What a person sees who runs it in a terminal.
+#[cfg(unix)]
+mod terminal;
+
 // The commands for those who write policies, which need no router.
 mod authors;
 mod new_policy;

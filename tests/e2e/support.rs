@@ -9,6 +9,8 @@ pub mod ask;
 mod ends;
 pub mod models;
 pub mod program;
+#[cfg(unix)]
+pub mod terminal;
 pub mod wire;
 
 use std::{

@@ -33,7 +33,8 @@ const IMPORTS: &[(&str, &str)] = &[
     ("api", "catalog chat config current embeddings failover policy routing"),
     // Composition.
     ("telemetry", "config"),
-    ("refresh", "catalog config current failover openrouter policy routing"),
+    // It is called by the operators' routes, and tells them how it went.
+    ("refresh", "api catalog config current failover openrouter policy routing"),
     ("reload", "api catalog config config::load current failover policy routing"),
     ("app", "api catalog config config::load current failover openrouter policy refresh reload routing store"),
     ("cli", "api app catalog config config::load failover openrouter policy refresh routing sandbox store telemetry"),
@@ -51,7 +52,12 @@ const ANYWHERE: &str = "catalog config routing chat embeddings \
 
 /// Which outside crates may be named in which modules, and why only there.
 const ROOMS: &[(&str, &str, &str)] = &[
-    ("anstream clap comfy_table", "cli", "only the command line talks to a terminal"),
+    (
+        "clap clap_complete clap_mangen comfy_table crossterm indicatif unicode_width",
+        "cli",
+        "only the command line talks to a terminal",
+    ),
+    ("anstream", "cli telemetry", "whether there are colours is decided once, for what is printed and for the log"),
     ("anyhow", "app cli", "others give errors on which a caller can branch"),
     ("arc_swap", "current", "what is in force is swapped in one place"),
     ("async_compression", "api::encoding", "what is compressed is read in one place, and from then on plain"),
@@ -59,6 +65,7 @@ const ROOMS: &[(&str, &str, &str)] = &[
     ("base64", "api sandbox", "encodings belong to the wire"),
     ("bitflags", "catalog", "sets of capabilities are the catalogue's"),
     ("gethostname", "app", "the composition asks the machine, and hands on what it says"),
+    ("fs4", "cli::doctor", "only who looks for what is wrong asks the disk"),
     ("getrandom hmac", "policy::cache", "the cache of compiled code has the only key of our own"),
     ("http_body reqwest rustls", "openrouter cli::remote", "one place calls upstream, one a running router"),
     ("humantime", "config api cli", "durations are text only for people"),

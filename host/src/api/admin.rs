@@ -1,9 +1,10 @@
-//! The operators' routes: state, models, failures, policy, reload, health; those
-//! about single decisions are in [`decisions`].
+//! The operators' routes: state, failures, policy, reload, health; those about
+//! models are in [`catalog`], about single decisions in [`decisions`].
 //!
 //! What the command line talks to. Shapes are in [`wire`]; they are read by
 //! programs, so fields are added and never changed.
 
+pub(super) mod catalog;
 pub(super) mod decisions;
 pub mod wire;
 
@@ -22,7 +23,9 @@ use crate::{
     api::{
         Api,
         admin::wire::{
-            Account, CatalogStatus, Forgotten, ModelRow, Status,
+            Account, Forgotten, Status,
+            catalog::CatalogStatus,
+            degraded,
             policy::{LastReload, Order, PastRow, PolicyRow, ReloadCall},
         },
         error::{Error, Protocol},
@@ -45,29 +48,23 @@ pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
     let generation = api.generation();
     let now = now_ms();
     let policies = PolicyRow::all(&generation, &api.0.current);
-    Json(Status {
+    let mut status = Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         upstream: api.0.upstream.clone(),
         simulated: api.0.simulated,
         uptime_s: api.0.started.elapsed().as_secs(),
         free_mode: generation.settings.free_mode,
         tool_use_only: generation.settings.tool_use_only,
-        catalog: CatalogStatus {
-            fetched: generation.catalog.fetched(),
-            models: generation.catalog.models().len(),
-            visible: generation.visible.len(),
-        },
+        catalog: CatalogStatus::of(&generation, &api.0.freshness.borrow(), &api.0.folder),
         account: Account::of(api.failover(), now),
         // A chain is never empty.
         policy: policies.first().cloned().unwrap_or_default(),
         policies,
-        models: rows(&api),
-    })
-}
-
-/// `GET /router/models`: the visible models in the order of the policy.
-pub(super) async fn models(State(api): State<Api>) -> Json<Vec<ModelRow>> {
-    Json(rows(&api))
+        models: catalog::rows(&api, false),
+        degraded: Vec::new(),
+    };
+    status.degraded = degraded::reasons(&status);
+    Json(status)
 }
 
 /// `DELETE /router/failures`: forgets the failures and cooldowns of all models,
@@ -182,10 +179,4 @@ async fn carry_out(api: &Api, order: Order) -> Response {
         }
         Err(_) => gone(),
     }
-}
-
-fn rows(api: &Api) -> Vec<ModelRow> {
-    let generation = api.generation();
-    let healths = api.failover().ledger().healths().into_iter().collect();
-    wire::rows(&generation, &healths, now_ms())
 }

@@ -31,7 +31,10 @@ use comfy_table::{Table, presets::NOTHING};
 
 use crate::{
     api::admin::wire::policy::{ComparedRow, PolicyRow},
-    cli::{Common, Failed, block_on, remote::Remote},
+    cli::{
+        Common, Failed, block_on,
+        remote::{Address, Remote},
+    },
     policy::component,
 };
 
@@ -65,17 +68,6 @@ pub(super) struct List {
     json: bool,
     #[command(flatten)]
     address: Address,
-}
-
-/// Which router to ask.
-#[derive(Args)]
-struct Address {
-    /// Host of the router [default: this machine]
-    #[arg(short = 'H', long, value_name = "HOST")]
-    host: Option<String>,
-    /// Port of the router [default: that of the configuration, or 11434]
-    #[arg(short, long, value_name = "PORT")]
-    port: Option<u16>,
 }
 
 #[derive(Args)]
@@ -157,17 +149,6 @@ impl List {
             writeln!(out, "\nrefused at {}: {}", refused.phase, refused.reason)?;
         }
         Ok(ExitCode::SUCCESS)
-    }
-}
-
-impl Address {
-    /// Tells whether a certain router is meant.
-    fn is_given(&self) -> bool {
-        self.host.is_some() || self.port.is_some()
-    }
-
-    fn remote(&self, common: &Common) -> Result<Remote, Failed> {
-        Remote::new(&common.load()?.config, self.host.as_deref(), self.port)
     }
 }
 

@@ -1,4 +1,9 @@
 //! `start`: read the configuration, build, bind, serve until a signal.
+//!
+//! What is said when it cannot listen is in [`bind`], what ends it in [`stop`].
+
+mod bind;
+mod stop;
 
 use std::{
     fs,
@@ -10,16 +15,12 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::App,
     cli::{Common, Failed, ModeFlags, over},
-    config::{
-        Config,
-        load::{self, Loaded, Sources},
-    },
+    config::load::{self, Loaded, Sources},
     sandbox::{Sandbox, scenario::Scenario},
     telemetry,
 };
@@ -27,7 +28,12 @@ use crate::{
 /// The key that the simulated OpenRouter is given: it takes any.
 const DEMO_KEY: &str = "sk-or-v1-demo";
 
-/// Start the router.
+/// Start the router
+///
+/// Serves Ollama's, OpenAI's and Anthropic's APIs until Ctrl-C or SIGTERM, lets answers
+/// that are under way end within ten seconds, and ends with 0; a second signal ends it at
+/// once. Ends with 1 if it cannot listen, and with 2 if there is no key or the
+/// configuration is wrong.
 #[derive(Args)]
 pub(super) struct Start {
     /// Port to listen on [default: 11434]
@@ -66,6 +72,7 @@ impl Start {
     }
 
     async fn serve(self, common: &Common) -> Result<ExitCode, Failed> {
+        let mut stop = stop::Stop::listen();
         let mut sources = common.sources()?;
         self.override_with_flags(&mut sources);
         let sandbox = if self.demo { Some(self.simulate(&mut sources).await?) } else { None };
@@ -79,23 +86,26 @@ impl Start {
         if common.config.is_some() && !loaded.file_exists {
             tracing::warn!("there is no file {}; every setting has its default", loaded.file.display());
         }
-        let listener = bind(&loaded.config).await?;
+        let listener = bind::bind(&loaded.config).await?;
         let address = listener.local_addr()?;
-        let app = App::build(loaded, sources, sandbox.is_some()).await?;
+        let app = tokio::select! {
+            built = App::build(loaded, sources, sandbox.is_some()) => built?,
+            () = stop.come() => {
+                tracing::info!("stopped before it served");
+                return Ok(ExitCode::SUCCESS);
+            }
+        };
         tracing::info!("listening on http://{address}");
         if let Some(sandbox) = &sandbox {
             greet(address.port(), sandbox)?;
         }
         let told = CancellationToken::new();
-        let (first, again) = (told.clone(), told);
-        let shutdown = async move {
-            signal().await;
-            tracing::info!("stopping; a second signal stops at once");
-            first.cancel();
-        };
+        let shutdown = told.clone().cancelled_owned();
         let impatient = async {
-            again.cancelled().await;
-            signal().await;
+            stop.come().await;
+            tracing::info!("stopping; a second signal stops at once");
+            told.cancel();
+            stop.come().await;
         };
         tokio::select! {
             served = app.serve(listener, shutdown) => served?,
@@ -170,21 +180,6 @@ fn no_key(loaded: &Loaded) -> String {
     )
 }
 
-async fn bind(config: &Config) -> Result<TcpListener, Failed> {
-    let (host, port) = (config.server.host.to_string(), config.server.port);
-    TcpListener::bind((host.as_str(), port)).await.map_err(|error| {
-        let remedy = match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                ". Perhaps Ollama itself, or another router, is running there: stop it, or choose another port \
-                 with `start --port`, the variable PORT, or server.port in the configuration"
-            }
-            io::ErrorKind::PermissionDenied => ". Ports below 1024 are for root: choose another with `start --port`",
-            _ => ". Choose another address with `start --host`, or server.host in the configuration",
-        };
-        anyhow!("cannot listen on {host}:{port}: {error}{remedy}").into()
-    })
-}
-
 /// Says what is simulated, and what to try.
 fn greet(port: u16, sandbox: &Sandbox) -> io::Result<()> {
     let base = format!("http://localhost:{port}");
@@ -209,21 +204,4 @@ fn greet(port: u16, sandbox: &Sandbox) -> io::Result<()> {
         flag = if port == 11434 { String::new() } else { format!(" --port {port}") },
         status_flag = if port == 11434 { String::new() } else { format!(" -p {port}") },
     )
-}
-
-/// Resolves at Ctrl-C, or when the system asks to stop.
-async fn signal() {
-    let interrupted = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupted => {}
-                _ = terminated.recv() => {}
-            }
-            return;
-        }
-    }
-    drop(interrupted.await);
 }

@@ -11,6 +11,7 @@ use std::{
     fs::{self, File},
     io::{self, Write as _},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -18,13 +19,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    catalog::{Catalog, Model, Traits},
+    catalog::{Catalog, Model, Traits, change::Change},
     openrouter::models,
 };
 
 /// The files' names.
-const MODELS: &str = "models.json";
-const FREE_MODELS: &str = "free-models";
+pub(super) const MODELS: &str = "models.json";
+pub(super) const FREE_MODELS: &str = "free-models";
 
 /// Ids of models that were served once and are not any more; more are not kept.
 const MAX_FORMERLY: usize = 5_000;
@@ -42,6 +43,8 @@ struct Saved<'a> {
     fetched: u64,
     #[serde(default)]
     formerly: BTreeSet<String>,
+    #[serde(default)]
+    changed: Option<Change>,
     #[serde(borrow)]
     models: &'a RawValue,
     #[serde(borrow, default)]
@@ -53,6 +56,8 @@ struct Saving<'a> {
     source: &'a str,
     fetched: u64,
     formerly: &'a BTreeSet<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<&'a Change>,
     models: &'a RawValue,
     #[serde(skip_serializing_if = "Option::is_none")]
     embeddings: Option<&'a RawValue>,
@@ -91,6 +96,7 @@ impl Copy {
             source: &self.source,
             fetched: catalog.fetched(),
             formerly: catalog.formerly(),
+            changed: catalog.changed().map(|change| &**change),
             models: serde_json::from_slice(body)?,
             embeddings: embeddings.map(serde_json::from_slice).transpose()?,
         };
@@ -132,7 +138,7 @@ pub fn catalog_of(text: &[u8], now: u64) -> Result<Catalog, String> {
     Ok(Catalog::new(found, BTreeSet::new(), now))
 }
 
-fn parse(text: &[u8], now: u64) -> Result<(String, Catalog, Option<Bytes>), String> {
+pub(super) fn parse(text: &[u8], now: u64) -> Result<(String, Catalog, Option<Bytes>), String> {
     let saved: Saved<'_> = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     let read = |list: &RawValue| models::parse(list.get().as_bytes(), now).map_err(|error| error.to_string());
     let mut found = read(saved.models)?.models;
@@ -143,7 +149,8 @@ fn parse(text: &[u8], now: u64) -> Result<(String, Catalog, Option<Bytes>), Stri
         found.extend(read(list)?.models);
     }
     let embeddings = saved.embeddings.map(|list| Bytes::copy_from_slice(list.get().as_bytes()));
-    Ok((saved.source, Catalog::new(found, saved.formerly, saved.fetched), embeddings))
+    let catalog = Catalog::new(found, saved.formerly, saved.fetched).with_change(saved.changed.map(Arc::new));
+    Ok((saved.source, catalog, embeddings))
 }
 
 fn free_models(catalog: &Catalog) -> String {

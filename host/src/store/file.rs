@@ -82,6 +82,15 @@ pub(super) fn open(path: &Path) -> Result<Loaded, Fault> {
     Ok(Loaded { connection, healths, account })
 }
 
+/// Reads what is remembered, without a change to the file; `None` if it cannot be read.
+pub(super) fn peek(path: &Path) -> Option<HashMap<ModelId, Health>> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).ok()?;
+    connection.busy_timeout(BUSY_TIMEOUT).ok()?;
+    let is_ours = known_version(&connection).ok()? == schema::VERSION;
+    if is_ours { schema::healths(&connection).ok() } else { None }
+}
+
 /// Renames the file, its log and its index, and returns the new name.
 pub(super) fn set_aside(path: &Path) -> io::Result<PathBuf> {
     let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());

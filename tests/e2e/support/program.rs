@@ -101,27 +101,43 @@ impl Program {
 
     /// Starts a router, and returns when it listens.
     pub fn serve(&self, arguments: &[&str]) -> Served {
+        let mut served = self.begin(arguments);
+        while served.port == 0 {
+            let line = served.lines.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|_| panic!("{arguments:?} does not listen: {}", served.log));
+            served.log.push_str(&line);
+            if let Some((_, address)) = line.split_once("listening on http://") {
+                served.port = address.trim().rsplit_once(':').unwrap().1.parse().unwrap();
+            }
+        }
+        served
+    }
+
+    /// Starts a router, and returns at once; its port is 0, for it is not known yet.
+    pub fn begin(&self, arguments: &[&str]) -> Served {
         let mut child = self.spawn(arguments);
         let out = all(child.0.stdout.take().unwrap());
         let lines = lines(child.0.stderr.take().unwrap());
-        let mut log = String::new();
-        let port = loop {
-            let line = lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{arguments:?} does not listen: {log}"));
-            log.push_str(&line);
-            if let Some((_, address)) = line.split_once("listening on http://") {
-                break address.trim().rsplit_once(':').unwrap().1.parse().unwrap();
-            }
-        };
-        Served { child, out, lines, log, port }
+        Served { child, out, lines, log: String::new(), port: 0 }
     }
 
     fn spawn(&self, arguments: &[&str]) -> Owned {
         let mut command = self.command();
-        command.env_clear().env("HOME", self.home.path()).current_dir(self.home.path());
-        // Only to find it; what a test needs beyond it, it sets.
-        command.envs(std::env::vars().filter(|(name, _)| name == "PATH"));
-        command.envs(self.environment.iter().map(|(name, value)| (name, value))).args(arguments);
+        command.env_clear().envs(self.surroundings()).current_dir(self.home.path()).args(arguments);
         Owned(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// Returns the whole environment of what is started from here.
+    pub fn surroundings(&self) -> Vec<(String, String)> {
+        let home = self.home.path().to_str().unwrap().to_owned();
+        // Only to find programs; what a test needs beyond it, it sets.
+        let path = std::env::vars().filter(|(name, _)| name == "PATH");
+        path.chain([("HOME".to_owned(), home)]).chain(self.environment.iter().cloned()).collect()
+    }
+
+    /// Returns a text in which the home folder is called `~`, for comparing it whole.
+    pub fn scrubbed(&self, text: &str) -> String {
+        text.replace(self.home.path().to_str().unwrap(), "~")
     }
 
     fn command(&self) -> Command {

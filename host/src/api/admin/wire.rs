@@ -1,6 +1,9 @@
 //! What the operators' routes say, as types that both ends use; of policies in
-//! [`policy`], and why they decide as they do in [`explain`].
+//! [`policy`], why they decide as they do in [`explain`], of the list of models in
+//! [`catalog`], and what keeps a router from serving well in [`degraded`].
 
+pub mod catalog;
+pub mod degraded;
 pub mod explain;
 pub mod policy;
 
@@ -9,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    api::admin::wire::policy::PolicyRow,
+    api::admin::wire::{catalog::CatalogStatus, degraded::Degraded, policy::PolicyRow},
     catalog::{Capabilities, Model, ModelId, Traits},
     failover::Failover,
     policy::generation::Generation,
@@ -48,17 +51,9 @@ pub struct Status {
     pub policies: Vec<PolicyRow>,
     /// The visible models, in the order of the policy.
     pub models: Vec<ModelRow>,
-}
-
-/// The state of the catalogue.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct CatalogStatus {
-    /// When it was fetched, in seconds since 1970; 0 if never.
-    pub fetched: u64,
-    /// Models in it.
-    pub models: usize,
-    /// Models that clients may use.
-    pub visible: usize,
+    /// What keeps it from serving well; nothing if all is well.
+    #[serde(default)]
+    pub degraded: Vec<Degraded>,
 }
 
 /// What is known of the account.
@@ -90,11 +85,11 @@ pub struct Forgotten {
     pub models: Vec<String>,
 }
 
-/// A model that clients may use.
+/// A model.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, each a column")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelRow {
-    /// The name under which it is listed.
+    /// The name under which it is listed; the id of one that is not.
     pub name: String,
     /// OpenRouter's id.
     pub id: String,
@@ -128,6 +123,9 @@ pub struct ModelRow {
     pub learned: Vec<String>,
     /// How it stands.
     pub state: ModelState,
+    /// Why clients may not use it, if they may not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<String>,
 }
 
 /// How a model stands.
@@ -200,6 +198,24 @@ pub fn rows(generation: &Generation, healths: &Healths, now: u64) -> Vec<ModelRo
     generation.visible.iter().filter_map(row).collect()
 }
 
+/// Returns the models that clients may not use, in the order of the catalogue.
+pub fn hidden_rows(generation: &Generation, healths: &Healths, now: u64) -> Vec<ModelRow> {
+    let why = |number: u32| {
+        let Some(hidden) = generation.hidden.iter().find(|hidden| hidden.model == number) else {
+            return "no policy shows it, and none says why".to_owned();
+        };
+        let policy = generation.chain.policies().get(hidden.by);
+        let reason = policy.and_then(|policy| policy.reason(hidden.why));
+        reason.map_or_else(|| format!("reason {}", hidden.why), str::to_owned)
+    };
+    let row = |(number, model): (u32, &Model)| {
+        let row = model_row(model, model.id.as_str(), healths.get(&model.id), now);
+        ModelRow { hidden: Some(why(number)), ..row }
+    };
+    let models = (0..).zip(generation.catalog.models());
+    models.filter(|(number, _)| !generation.visible.contains(number)).map(row).collect()
+}
+
 fn model_row(model: &Model, name: &str, health: Option<&Health>, now: u64) -> ModelRow {
     ModelRow {
         name: name.to_owned(),
@@ -218,6 +234,7 @@ fn model_row(model: &Model, name: &str, health: Option<&Health>, now: u64) -> Mo
         expires: model.expires,
         learned: health.map_or_else(Vec::new, |health| learned(model, health, now)),
         state: health.map_or_else(ModelState::ready, |health| model_state(health, now)),
+        hidden: None,
     }
 }
 

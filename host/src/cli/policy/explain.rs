@@ -16,7 +16,7 @@ use crate::{
     api::admin::wire::explain::{AskedFor, Explained, Verdict},
     app::offline,
     catalog::names::AUTO,
-    cli::{Common, Failed, block_on, policy::Address, status::span},
+    cli::{Common, Failed, block_on, policy::Address, words::span},
     config::load::Loaded,
     failover::{explain::from_scratch, ledger::now_ms},
 };

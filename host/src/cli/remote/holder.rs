@@ -1,0 +1,71 @@
+//! Who holds a router's port: a router, Ollama itself, something else, nobody.
+//!
+//! Only asks, quickly, and says what it found; what follows is for those who ask.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::cli::remote::Remote;
+
+/// Whoever is on this machine answers in milliseconds.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How Ollama itself is stopped here.
+pub(in crate::cli) const STOP_OLLAMA: &str = if cfg!(target_os = "linux") {
+    "`sudo systemctl stop ollama` (and `disable ollama` to keep it so)"
+} else if cfg!(target_os = "macos") {
+    "quit Ollama in the menu bar"
+} else {
+    "quit Ollama beside the clock"
+};
+
+/// Who answers at an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::cli) enum Holder {
+    /// Nothing listens there.
+    Nobody,
+    /// A router; its version, if it tells us.
+    Router {
+        /// Its version.
+        version: Option<String>,
+    },
+    /// The program that the router stands in for.
+    Ollama {
+        /// Its version.
+        version: String,
+    },
+    /// Something else.
+    Other,
+}
+
+impl Remote {
+    /// Finds out who answers there.
+    pub(in crate::cli) async fn holder(&self) -> Holder {
+        let get = async |path: &str| {
+            let mut request = self.http.get(format!("{}{path}", self.base)).timeout(TIMEOUT);
+            if let Some(key) = &self.admin_key {
+                request = request.bearer_auth(key);
+            }
+            request.send().await
+        };
+        let answer = match get("/router/status").await {
+            Ok(answer) => answer,
+            Err(error) if super::is_refused(&error) => return Holder::Nobody,
+            Err(_) => return Holder::Other,
+        };
+        // A router names each of its answers, those too with which it refuses.
+        let is_router = answer.headers().contains_key("x-router-request-id");
+        let told: Value = serde_json::from_slice(&answer.bytes().await.unwrap_or_default()).unwrap_or_default();
+        if is_router {
+            return Holder::Router { version: text(&told, "version") };
+        }
+        let Ok(answer) = get("/api/version").await else { return Holder::Other };
+        let told: Value = serde_json::from_slice(&answer.bytes().await.unwrap_or_default()).unwrap_or_default();
+        text(&told, "version").map_or(Holder::Other, |version| Holder::Ollama { version })
+    }
+}
+
+fn text(told: &Value, key: &str) -> Option<String> {
+    told.get(key)?.as_str().map(str::to_owned)
+}

@@ -1,0 +1,179 @@
+//! Tables that fit the terminal, and are whole where there is none.
+//!
+//! On a narrow terminal the columns that are needed least are left out, and if that
+//! is not enough the widest one is shortened. Colours are always put in; the stream
+//! that prints them takes them out where they are not wanted.
+
+use std::io;
+
+use comfy_table::{Cell, CellAlignment, Color, Table, presets::NOTHING};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+/// Spaces between columns.
+const GAP: usize = 2;
+
+/// The narrowest that a column is made.
+const NARROWEST: usize = 8;
+
+/// A column.
+#[derive(Clone, Copy)]
+pub(super) struct Column {
+    /// Its title.
+    pub(super) title: &'static str,
+    /// When it is left out: the highest first, 0 never.
+    pub(super) spare: u8,
+    /// Whether its figures stand at the right.
+    pub(super) right: bool,
+}
+
+/// What stands in a place of a table.
+#[derive(Clone)]
+pub(super) struct Field {
+    text: String,
+    colour: Option<Color>,
+}
+
+/// Rows under titles.
+pub(super) struct Listing {
+    columns: Vec<Column>,
+    rows: Vec<Vec<Field>>,
+}
+
+/// Names a column of words.
+pub(super) const fn words(title: &'static str, spare: u8) -> Column {
+    Column { title, spare, right: false }
+}
+
+/// Names a column of figures.
+pub(super) const fn figures(title: &'static str, spare: u8) -> Column {
+    Column { title, spare, right: true }
+}
+
+/// Returns a field of some text; nothing is shown as `-`.
+pub(super) fn plain(text: impl Into<String>) -> Field {
+    let text: String = text.into();
+    // A message of an upstream may hold anything.
+    let text = text.split(|letter: char| letter.is_control()).collect::<Vec<_>>().join(" ");
+    Field { text: if text.is_empty() { "-".to_owned() } else { text }, colour: None }
+}
+
+/// Returns a field of some text in a colour.
+pub(super) fn coloured(text: impl Into<String>, colour: Color) -> Field {
+    Field { colour: Some(colour), ..plain(text) }
+}
+
+/// Returns how wide the terminal is on which standard output is shown; `None` if
+/// it goes elsewhere, and is to be whole.
+pub(super) fn width() -> Option<usize> {
+    if !io::IsTerminal::is_terminal(&io::stdout()) {
+        return None;
+    }
+    crossterm::terminal::size().ok().map(|(columns, _)| usize::from(columns)).filter(|columns| *columns > 0)
+}
+
+impl Listing {
+    /// Begins a table.
+    pub(super) fn new(columns: &[Column]) -> Self {
+        Self { columns: columns.to_vec(), rows: Vec::new() }
+    }
+
+    /// Adds a row, which has a field for each column.
+    pub(super) fn add(&mut self, row: Vec<Field>) {
+        self.rows.push(row);
+    }
+
+    /// Returns its lines, each no wider than `width` if there is one, and no space at their ends.
+    pub(super) fn lines(&self, width: Option<usize>) -> Vec<String> {
+        // Colours are for the stream that prints them to take out, not for the table to guess at.
+        crossterm::style::force_color_output(true);
+        let mut widths: Vec<usize> = (0..self.columns.len()).map(|place| self.natural(place)).collect();
+        let kept = match width {
+            Some(width) => self.fit(&mut widths, width),
+            None => (0..widths.len()).collect(),
+        };
+        let mut table = Table::new();
+        table.load_style(NOTHING).enforce_styling().style_text_only();
+        table.set_header(kept.iter().map(|place| self.columns[*place].title));
+        for row in &self.rows {
+            table.add_row(kept.iter().filter_map(|place| Some(cell(row.get(*place)?, widths[*place]))));
+        }
+        for (shown, place) in kept.iter().enumerate() {
+            let is_last = shown + 1 == kept.len();
+            if let Some(column) = table.column_mut(shown) {
+                column.set_padding((0, if is_last { 0 } else { 2 }));
+                if self.columns[*place].right {
+                    column.set_cell_alignment(CellAlignment::Right);
+                }
+            }
+        }
+        table.lines().map(|line| line.trim_end().to_owned()).collect()
+    }
+
+    /// Returns how wide a column would like to be.
+    fn natural(&self, place: usize) -> usize {
+        let fields = self.rows.iter().filter_map(|row| row.get(place)).map(|field| field.text.width());
+        fields.chain([self.columns[place].title.width()]).max().unwrap_or_default()
+    }
+
+    /// Returns the columns that have room, and narrows the widest if need be.
+    fn fit(&self, widths: &mut [usize], width: usize) -> Vec<usize> {
+        let mut kept: Vec<usize> = (0..widths.len()).collect();
+        let total = |kept: &[usize], widths: &[usize]| {
+            kept.iter().map(|place| widths[*place] + GAP).sum::<usize>().saturating_sub(GAP)
+        };
+        while total(&kept, widths) > width {
+            let sparest = kept.iter().copied().max_by_key(|place| (self.columns[*place].spare, *place));
+            match sparest.filter(|place| self.columns[*place].spare > 0) {
+                Some(place) => kept.retain(|other| *other != place),
+                None => break,
+            }
+        }
+        let surplus = total(&kept, widths).saturating_sub(width);
+        if let Some(widest) = kept.iter().copied().max_by_key(|place| widths[*place]).filter(|_| surplus > 0) {
+            widths[widest] = widths[widest].saturating_sub(surplus).max(NARROWEST);
+        }
+        kept
+    }
+}
+
+fn cell(field: &Field, width: usize) -> Cell {
+    let cell = Cell::new(shortened(&field.text, width));
+    match field.colour {
+        Some(colour) => cell.fg(colour),
+        None => cell,
+    }
+}
+
+/// Returns a text that is no wider than `width`, with an ellipsis where it was cut.
+pub(super) fn shortened(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut room = width.saturating_sub(1);
+    let fits = |letter: &char| {
+        let wide = letter.width().unwrap_or_default();
+        let fits = wide <= room;
+        room = room.saturating_sub(wide);
+        fits
+    };
+    let kept: String = text.chars().take_while(fits).collect();
+    format!("{}…", kept.trim_end())
+}
+
+/// Returns a text in lines of whole words, each no wider than `width` if there is one.
+pub(super) fn wrapped(text: &str, width: Option<usize>) -> Vec<String> {
+    let text = plain(text).text;
+    let Some(width) = width else { return vec![text] };
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.width() + 1 + word.width() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
