@@ -4,6 +4,7 @@
 //! is talk. Exit codes: 0 it worked; 1 it did not; 2 what was typed, or the
 //! configuration, is wrong.
 
+mod config;
 mod models;
 mod policy;
 mod remote;
@@ -37,7 +38,8 @@ struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   ollama-router start --demo         try it without a key, with simulated answers
-  ollama-router -k sk-or-v1-… start  serve on port 11434
+  ollama-router config init          make the settings file, by a few questions
+  ollama-router start                serve on port 11434
   ollama-router list-models          what clients can use, best first
   ollama-router policy list          what chooses among them";
 
@@ -63,6 +65,9 @@ enum Command {
     ListModels(models::ListModels),
     /// Show the state of a running router
     Status(status::Status),
+    /// Make the settings file, look at the settings, change them
+    #[command(subcommand)]
+    Config(config::Config),
     /// Look at the policy that chooses models, change it, or write an own one
     #[command(subcommand)]
     Policy(policy::Policy),
@@ -105,6 +110,7 @@ pub fn main() -> ExitCode {
         Command::Start(start) => start.run(&common),
         Command::ListModels(list) => list.run(&common),
         Command::Status(status) => status.run(&common),
+        Command::Config(config) => config.run(&common),
         Command::Policy(policy) => policy.run(&common),
     };
     match done {

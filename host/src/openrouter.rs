@@ -6,12 +6,13 @@
 //!
 //! In reading order: [`request`] (what is sent), [`answer`] (the stream of a
 //! reply), [`sse`], [`failure`] (what a reply means), [`models`] (the catalogue),
-//! `key` (what the account has left).
+//! [`key`] (what it says of a key), [`probe`] (how it can be reached).
 
 pub mod answer;
 pub mod failure;
-mod key;
+pub mod key;
 pub mod models;
+pub mod probe;
 pub mod request;
 pub mod sse;
 
