@@ -7,6 +7,7 @@
 
 mod cache;
 mod completions;
+mod config;
 mod crash;
 mod doctor;
 mod examples;
@@ -93,6 +94,9 @@ enum Command {
     Cache(cache::Cache),
     Status(status::Status),
     Doctor(doctor::Doctor),
+    /// Make the settings file, look at the settings, change them
+    #[command(subcommand)]
+    Config(config::Config),
     /// Look at the policy that chooses models, change it, or write an own one
     #[command(subcommand)]
     Policy(policy::Policy),
@@ -145,6 +149,7 @@ pub fn main() -> ExitCode {
         Command::Cache(cache) => cache.run(&common),
         Command::Status(status) => status.run(&common),
         Command::Doctor(doctor) => doctor.run(&common),
+        Command::Config(config) => config.run(&common),
         Command::Policy(policy) => policy.run(&common),
         Command::Completions(completions) => completions.run(),
         Command::Man(manual) => manual.run(),

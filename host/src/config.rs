@@ -23,6 +23,13 @@ pub mod load;
 pub mod module;
 pub mod value;
 
+/// The settings whose values are keys, to be shown by nobody unasked.
+const SECRETS: [&str; 4] = ["openrouter.api_key", "openrouter.api_keys", "server.client_keys", "server.admin_key"];
+
+/// The sections that a running router takes over as soon as they change; of the others it
+/// hears at its next start.
+const LIVE_SECTIONS: [&str; 2] = ["mode", "policy"];
+
 /// Holds all settings; `Default` is what runs without a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -196,8 +203,35 @@ impl Config {
     /// Returns the value of a dotted key or section, secrets masked; none if unknown.
     pub fn value(&self, key: &str) -> Option<Value> {
         let tree = serde_json::to_value(self).ok()?;
-        tree.pointer(&format!("/{}", key.replace('.', "/"))).cloned()
+        at(&tree, key).cloned()
     }
+
+    /// Returns all settings as a tree, keys not masked: only for who asks for them by name.
+    pub fn exposed(&self) -> Value {
+        let exposed = |keys: &[Secret]| keys.iter().map(Secret::expose).collect::<Value>();
+        let mut tree = serde_json::to_value(self).unwrap_or_default();
+        let single = |key: &Option<Secret>| key.as_ref().map_or(Value::Null, |key| key.expose().into());
+        tree["openrouter"]["api_key"] = single(&self.openrouter.api_key);
+        tree["openrouter"]["api_keys"] = exposed(&self.openrouter.api_keys);
+        tree["server"]["client_keys"] = exposed(&self.server.client_keys);
+        tree["server"]["admin_key"] = single(&self.server.admin_key);
+        tree
+    }
+}
+
+/// Returns what a tree holds at a dotted key.
+pub fn at<'a>(tree: &'a Value, key: &str) -> Option<&'a Value> {
+    key.split('.').try_fold(tree, |tree, name| tree.get(name))
+}
+
+/// Tells whether the value of a key is a secret.
+pub fn is_secret(key: &str) -> bool {
+    SECRETS.contains(&key)
+}
+
+/// Tells whether a running router takes over a change of this key by itself.
+pub fn is_live(key: &str) -> bool {
+    LIVE_SECTIONS.iter().any(|section| key.split('.').next() == Some(section))
 }
 
 impl OpenRouter {

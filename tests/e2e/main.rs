@@ -110,6 +110,12 @@ mod cli;
 #[cfg(unix)]
 mod terminal;
 
+// The settings file: shown, changed, edited; and made by questions.
+mod config;
+mod config_edit;
+#[cfg(unix)]
+mod wizard;
+
 // The commands for those who write policies, which need no router.
 mod authors;
 mod new_policy;

@@ -8,7 +8,8 @@ use clap::Command;
 const PROGRAM: &str = "\
 Examples:
   ollama-router start --demo         try it without a key, with simulated answers
-  ollama-router -k sk-or-v1-… start  serve on port 11434
+  ollama-router config init          make the settings file, by a few questions
+  ollama-router start                serve on port 11434
   ollama-router list-models          what clients can use, best first
   ollama-router status               how it all stands
   ollama-router doctor               what is wrong, and what to do about it

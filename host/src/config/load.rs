@@ -2,7 +2,8 @@
 //!
 //! The only reader of the process environment. It must not know what a setting is for, and
 //! never puts a value of a secret into an error. A flag wins over the environment, that over
-//! the file, that over the default. Read `load/layers.rs` next for how, `load/keys.rs` for names.
+//! the file, that over the default. Read `load/layers.rs` next for how, `load/keys.rs` for names,
+//! `load/file.rs` for how the file is changed.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,8 +17,12 @@ use serde_json::{Map, Value};
 use self::layers::{Layers, Merged};
 use super::{Config, module::Module};
 
+mod edit;
+pub mod file;
 pub mod keys;
 mod layers;
+pub mod listing;
+mod typed;
 mod yaml;
 
 /// The largest settings file, in bytes: the longest sensible one has some 10 KiB.
@@ -111,8 +116,13 @@ pub struct Error {
 /// home folder; after a flag they start at the current folder, as the shell completes them.
 pub fn load(sources: &Sources) -> Result<Loaded, Error> {
     let file = settings_file(sources)?;
-    let folder = file.parent().unwrap_or(Path::new("/")).to_owned();
     let text = read_text(&file, FILE_BYTES).map_err(|message| one(format!("{}: {message}", file.display())))?;
+    load_text(sources, file, text)
+}
+
+/// Does the same with the text that a file has or would have.
+fn load_text(sources: &Sources, file: PathBuf, text: Option<String>) -> Result<Loaded, Error> {
+    let folder = file.parent().unwrap_or(Path::new("/")).to_owned();
     let mut layers = Layers::default();
     layers.add_file(&file, text.as_deref().unwrap_or_default());
     layers.add_environment(&sources.environment);
@@ -139,17 +149,6 @@ impl Loaded {
         }
         self.state = folder;
     }
-}
-
-/// Checks the text of a settings file by itself, as before it is written.
-///
-/// `file` is for the errors alone; nothing is read, not even `policy.settings_file`.
-pub fn check_text(file: &Path, text: &str) -> Result<Config, Error> {
-    let mut layers = Layers::default();
-    layers.add_file(file, text);
-    let merged = layers.merge().map_err(|problems| Error { problems })?;
-    let problems = merged.check();
-    if problems.is_empty() { Ok(merged.config) } else { Err(Error { problems }) }
 }
 
 /// Returns the process environment.

@@ -6,7 +6,7 @@
 //! `Setup` instead.
 
 use std::{
-    io::{BufRead as _, BufReader, Read},
+    io::{BufRead as _, BufReader, Read, Write as _},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::mpsc::{self, Receiver},
@@ -89,7 +89,14 @@ impl Program {
 
     /// Runs a command to its end.
     pub fn run(&self, arguments: &[&str]) -> Ran {
+        self.run_with_input(arguments, "")
+    }
+
+    /// Runs a command to its end, which finds this on its standard input.
+    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Ran {
         let mut child = self.spawn(arguments);
+        // Few look at it, and who does not may be gone.
+        child.0.stdin.take().unwrap().write_all(input.as_bytes()).ok();
         let out = all(child.0.stdout.take().unwrap());
         let err = all(child.0.stderr.take().unwrap());
         let told = |text: Receiver<String>| {
@@ -124,7 +131,7 @@ impl Program {
     fn spawn(&self, arguments: &[&str]) -> Owned {
         let mut command = self.command();
         command.env_clear().envs(self.surroundings()).current_dir(self.home.path()).args(arguments);
-        Owned(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+        Owned(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     }
 
     /// Returns the whole environment of what is started from here.

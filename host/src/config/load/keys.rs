@@ -39,6 +39,39 @@ pub fn all() -> Vec<String> {
     keys
 }
 
+/// The setting below which a policy has names of its own.
+pub const FREE: &str = "policy.settings";
+
+/// Says what a dotted name is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A setting.
+    Setting,
+    /// Several settings.
+    Section,
+    /// A name of a policy's own.
+    Free,
+}
+
+/// Tells what a dotted name is, or else which was probably meant.
+pub fn kind(name: &str) -> Result<Kind, String> {
+    let known = all();
+    let is_below = |key: &str, section: &str| key.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'));
+    if known.iter().any(|key| key == name) {
+        return Ok(Kind::Setting);
+    }
+    if known.iter().any(|key| is_below(key, name)) {
+        return Ok(Kind::Section);
+    }
+    if is_below(name, FREE) && name.split('.').all(|part| !part.is_empty()) {
+        return Ok(Kind::Free);
+    }
+    Err(match nearest(&name.to_lowercase()) {
+        Some(nearest) => format!("no setting is called `{name}`: did you mean `{nearest}`?"),
+        None => format!("no setting is called `{name}`: `ollama-router config show` has them all"),
+    })
+}
+
 /// Returns the variable of a key: `OLLAMA_ROUTER_SERVER_PORT` for `server.port`.
 pub fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.replace('.', "_").to_ascii_uppercase())

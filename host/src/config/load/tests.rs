@@ -346,16 +346,6 @@ fn a_wrong_settings_file_is_told_with_its_own_place() {
 }
 
 #[test]
-fn a_text_is_checked_before_it_is_written() {
-    let file = Path::new("/etc/router/config.yaml");
-    let config = check_text(file, "server: {port: 8080}\npolicy: {settings_file: none.json}\n").unwrap();
-    assert_eq!((config.server.port, config.policy.settings_file), (8080, Some(PathBuf::from("none.json"))));
-    let error = check_text(file, "server: {port: x}\n").unwrap_err().to_string();
-    let expected = "/etc/router/config.yaml:1:10: server.port: `x` is not a port: use a number from 0 to 65535";
-    assert_eq!(error, expected);
-}
-
-#[test]
 fn the_default_file_is_in_the_home_folder() {
     let environment = variables(&[("HOME", "/home/me"), ("USERPROFILE", "/home/me")]);
     let expected = Path::new("/home/me/.config/ollama-router/config.yaml");

@@ -1,0 +1,200 @@
+//! The questions of `config init`, and what a person should know besides.
+//!
+//! A flag answers its question in advance. What is offered is what holds now. Leaving a
+//! question, with Ctrl-C or Escape, leaves them all.
+
+use std::{
+    io::{self, Write as _},
+    net::TcpListener,
+};
+
+use crate::{
+    cli::{
+        Failed,
+        config::{
+            init::key::{self, Verdict},
+            prompt::{confirm, hidden, number, outlive_ctrl_c},
+        },
+    },
+    config::{
+        load::{Loaded, Origin, file::SettingsFile},
+        value::Secret,
+    },
+};
+
+/// What is to be written; nothing for what stays as it is.
+#[derive(Default)]
+pub(super) struct Answers {
+    pub key: Option<Secret>,
+    pub port: Option<u16>,
+    pub host: Option<String>,
+    pub free_mode: Option<bool>,
+    pub tool_use_only: Option<bool>,
+}
+
+impl Answers {
+    /// Returns the settings and their values as one would type them.
+    pub(super) fn settings(&self) -> Vec<(&'static str, String)> {
+        let key = self.key.as_ref().map(|key| key.expose().to_owned());
+        let settings = [
+            ("openrouter.api_key", key),
+            ("server.host", self.host.clone()),
+            ("server.port", self.port.map(|port| port.to_string())),
+            ("mode.free_mode", self.free_mode.map(|on| on.to_string())),
+            ("mode.tool_use_only", self.tool_use_only.map(|on| on.to_string())),
+        ];
+        settings.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+    }
+}
+
+/// What a new user runs into within the first day.
+const LIMITS: &str = "
+Free models share the limits of your account: 20 requests a minute, and 50 a day, or 1,000
+a day once you have bought 10 credits ($10). Requests that fail count too.
+
+Most free models are offered by those who may learn from what you send. OpenRouter lets you
+choose at https://openrouter.ai/settings/privacy; with both of these off, no free model answers:
+  - \"free endpoints that may train on inputs\"
+  - \"free endpoints that may publish prompts\"
+You would see: 404 `No endpoints found matching your data policy`.
+";
+
+/// Asks everything that is not given; none if the person left.
+pub(super) fn ask(given: Answers, loaded: &Loaded, file: &SettingsFile) -> Result<Option<Answers>, Failed> {
+    outlive_ctrl_c()?;
+    let mut err = anstream::stderr();
+    writeln!(err, "This makes {}. Ctrl-C leaves everything as it was.", file.path().display())?;
+    if file.exists() {
+        writeln!(err, "There is such a file already: only what you answer is changed in it.")?;
+        match confirm("Go on?", true, None)? {
+            Some(true) => {}
+            Some(false) | None => return Ok(None),
+        }
+    }
+    writeln!(err)?;
+    let Some(key) = key(given.key, loaded, file)? else { return Ok(None) };
+    writeln!(err, "{LIMITS}")?;
+    let (server, mode) = (&loaded.config.server, &loaded.config.mode);
+    let Some(port) = port(given.port, loaded)? else { return Ok(None) };
+    let ask = |given: Option<bool>, question, now, help| match given {
+        Some(given) => Ok(Some(given)),
+        None => confirm(question, now, Some(help)),
+    };
+    let help = "No means that models with a price are used too, and that your credits pay";
+    let question = "Use free models alone?";
+    let Some(free) = ask(given.free_mode, question, mode.free_mode, help)? else { return Ok(None) };
+    let help = "For coding agents and other clients that always send tools";
+    let question = "Use only models that can call tools?";
+    let Some(tools) = ask(given.tool_use_only, question, mode.tool_use_only, help)? else { return Ok(None) };
+    // To a file that is there nothing is added that holds without it.
+    let says_so = |given: bool, changed: bool| given || changed || !file.exists();
+    Ok(Some(Answers {
+        key,
+        port: Some(port).filter(|port| says_so(given.port.is_some(), *port != server.port)),
+        host: given.host,
+        free_mode: Some(free).filter(|free| says_so(given.free_mode.is_some(), *free != mode.free_mode)),
+        tool_use_only: Some(tools).filter(|tools| says_so(given.tool_use_only.is_some(), *tools != mode.tool_use_only)),
+    }))
+}
+
+/// Finds the key to write, if any: the outer none if the person left.
+#[expect(clippy::option_option, reason = "to write no key is an answer too")]
+fn key(given: Option<Secret>, loaded: &Loaded, file: &SettingsFile) -> Result<Option<Option<Secret>>, Failed> {
+    let mut next = given;
+    if next.is_none() {
+        if let Some(kept) = file.value("openrouter.api_key") {
+            let question = format!("Keep the key {} of the file?", kept.as_str().unwrap_or_default());
+            match confirm(&question, true, None)? {
+                Some(true) => return Ok(Some(None)),
+                Some(false) => {}
+                None => return Ok(None),
+            }
+        } else if let (Some(Origin::Environment { variable }), Some(held)) =
+            (loaded.origins.get("openrouter.api_key"), &loaded.config.openrouter.api_key)
+        {
+            let question = format!("Write the key {} of the variable {variable} into the file?", held.masked());
+            match confirm(&question, false, Some("No is fine as long as the variable is set where the router runs"))? {
+                Some(true) => next = Some(held.clone()),
+                Some(false) => return Ok(Some(None)),
+                None => return Ok(None),
+            }
+        }
+    }
+    loop {
+        let key = match next.take() {
+            Some(key) => key,
+            None => match typed()? {
+                Typed::Key(key) => key,
+                Typed::Nothing => return Ok(Some(None)),
+                Typed::Left => return Ok(None),
+            },
+        };
+        match taken(&key, loaded)? {
+            Some(true) => return Ok(Some(Some(key))),
+            Some(false) => {}
+            None => return Ok(None),
+        }
+    }
+}
+
+/// What a person typed for the key.
+enum Typed {
+    Key(Secret),
+    Nothing,
+    Left,
+}
+
+fn typed() -> Result<Typed, Failed> {
+    loop {
+        let help = "get one at https://openrouter.ai/keys; leave it empty to go on without";
+        let Some(text) = hidden("OpenRouter API key:", Some(help))? else { return Ok(Typed::Left) };
+        if text.trim().is_empty() {
+            return Ok(Typed::Nothing);
+        }
+        match Secret::parse(text.trim()) {
+            Ok(key) => return Ok(Typed::Key(key)),
+            Err(why) => writeln!(anstream::stderr(), "That is no key: {why}.")?,
+        }
+    }
+}
+
+/// Asks OpenRouter about a key, and the person where it says nothing; none if they left.
+fn taken(key: &Secret, loaded: &Loaded) -> Result<Option<bool>, Failed> {
+    let mut err = anstream::stderr();
+    writeln!(err, "Asking about the key ...")?;
+    let Some(verdict) = key::check(key, loaded)? else { return Ok(None) };
+    match verdict {
+        Verdict::Good(facts) => {
+            key::tell(&facts)?;
+            Ok(Some(true))
+        }
+        Verdict::Refused(why) => {
+            writeln!(err, "OpenRouter refuses this key: {why}. Copy it again, whole.")?;
+            Ok(Some(false))
+        }
+        Verdict::Unknown(why) => {
+            writeln!(err, "The key could not be checked: {why}.")?;
+            confirm("Keep it anyway?", true, None)
+        }
+    }
+}
+
+fn port(given: Option<u16>, loaded: &Loaded) -> Result<Option<u16>, Failed> {
+    let server = &loaded.config.server;
+    let chosen = match given {
+        Some(given) => Some(given),
+        None => number("Port to listen on:", server.port, "11434 is that of Ollama, where clients look by themselves")?,
+    };
+    let is_taken = |port: u16| {
+        let bound = TcpListener::bind((server.host.to_string().as_str(), port));
+        bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+    };
+    if let Some(port) = chosen.filter(|port| is_taken(*port)) {
+        writeln!(
+            anstream::stderr(),
+            "Something listens on port {port} now, perhaps Ollama itself: stop it before you start the router, or \
+             choose another port with `ollama-router config set server.port PORT`."
+        )?;
+    }
+    Ok(chosen)
+}
