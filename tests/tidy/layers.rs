@@ -42,6 +42,9 @@ const IMPORTS: &[(&str, &str)] = &[
     ("sandbox", ""),
 ];
 
+/// The faces of the API: each is one conversion, and none knows another.
+const FACES: [&str; 4] = ["api::anthropic", "api::ollama", "api::openai", "api::responses"];
+
 /// All but the domain.
 const BEYOND_DOMAIN: &str =
     "config::load openrouter policy store current failover api telemetry refresh reload app cli sandbox";
@@ -110,6 +113,24 @@ fn modules_import_only_what_is_below_them() {
             }
         }
     }
+    offences.none();
+}
+
+#[test]
+fn no_face_of_the_api_knows_another() {
+    let face_of = |path: &str| FACES.iter().find(|face| is_within(path, face));
+    let mut offences = Offences::new("what two faces need stands beside them in `api`, or below in `chat`");
+    let mut seen = 0;
+    for (file, module) in modules() {
+        let Some(face) = face_of(&module) else { continue };
+        seen += 1;
+        for Named { path, line } in imports(&tokens(file.text().unwrap()), &module) {
+            if face_of(&path).is_some_and(|other| other != face) {
+                offences.add(&file.path, line, &format!("`{face}` may not import `{path}`"));
+            }
+        }
+    }
+    assert!(seen > FACES.len(), "the faces were not found");
     offences.none();
 }
 

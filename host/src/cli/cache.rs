@@ -144,7 +144,7 @@ impl Refresh {
 
     async fn refresh(&self, loaded: &Loaded) -> Result<Refreshed, Failed> {
         let remote = self.address.of(&loaded.config)?;
-        match remote.post::<Refreshed>("/router/models/refresh").await {
+        match remote.post::<Refreshed>("/router/models/refresh", &[]).await {
             Ok(Some(refreshed)) => return Ok(refreshed),
             Ok(None) if self.address.is_given() => return Err(anyhow!("{}", remote.missing().await).into()),
             Ok(None) => {}

@@ -28,6 +28,9 @@ pub const FILTER: &str = ".config/ollama-router/models-filter/filter";
 /// The policy in the program, as headers name it.
 pub const EMBEDDED: &str = "free-mode/0.1.0";
 
+/// The last decisions that a change must be able to make too.
+const REPEATED: usize = 100;
+
 /// Requests at once that make a policy fall: more faults in a row than it may have.
 const PRESSED: usize = 6;
 
@@ -111,7 +114,7 @@ impl<'a> Operator<'a> {
         let way = self.write(file, Some(content.as_ref()));
         self.tell(way, 200).await;
         let in_force = |rows: &Rows| rows.label == label && rows.generation > before && rows.refused.is_none();
-        self.until(label, 1, in_force).await;
+        self.until(label, Asked::MARKED, in_force).await;
         let decided = self.ask(false).await;
         assert!(decided.starts_with(&format!("{label}; ")), "{label}: {decided}");
     }
@@ -122,13 +125,14 @@ impl<'a> Operator<'a> {
         assert_eq!(before.refused, None);
         let way = self.write(file, content);
         self.tell(way, 422).await;
-        let after = self.until(phase, 1, |rows| rows.refused.as_deref() == Some(phase)).await;
+        let after = self.until(phase, Asked::MARKED, |rows| rows.refused.as_deref() == Some(phase)).await;
         assert_eq!((after.label, after.generation), (before.label, before.generation));
     }
 
     /// Puts a policy in force that falls, and waits until it is rolled back from.
     /// Returns the generation in which it was.
     pub async fn falls(&mut self, label: &str, content: &[u8]) -> u64 {
+        self.forgets().await;
         let before = self.rows().await.generation;
         // A call that came late would put it in force once more.
         let way = match self.write(POLICY, Some(content)) {
@@ -146,6 +150,7 @@ impl<'a> Operator<'a> {
 
     /// Calls for a policy that was rolled back from, and waits until it is once more.
     pub async fn insists(&mut self, label: &str) {
+        self.forgets().await;
         let before = self.rows().await.generation;
         self.tell(Way::Call, 200).await;
         self.is_rolled_back_from(label, before).await;
@@ -153,14 +158,16 @@ impl<'a> Operator<'a> {
     }
 
     async fn is_rolled_back_from(&mut self, label: &str, before: u64) {
+        self.until(label, Asked::PLAINLY, |rows| rows.generation > before && rows.label == label).await;
         // In force, and given up: two generations.
-        self.until(label, PRESSED, |rows| rows.generation > before + 1 && rows.label != label).await;
+        self.until(label, Asked::PRESSED, |rows| rows.generation > before + 1 && rows.label != label).await;
     }
 
     /// Goes back to a generation, and waits until its policy, which falls, is left alone.
     pub async fn goes_back_to_what_falls(&mut self, generation: u64, label: &str) {
         self.goes_back(&json!({"generation": generation})).await;
-        self.until("left alone", PRESSED, |rows| rows.label == label && rows.state.starts_with("left alone")).await;
+        self.until("left alone", Asked::PRESSED, |rows| rows.label == label && rows.state.starts_with("left alone"))
+            .await;
     }
 
     /// Goes back.
@@ -173,10 +180,17 @@ impl<'a> Operator<'a> {
 
     /// Asks what the files would change, which changes nothing.
     pub async fn tries_out(&self) {
+        self.forgets().await;
         let before = self.rows().await;
         let reply = self.traffic.router().post("/router/policy/reload?dry_run=true", &Value::Null).await;
         assert_eq!(reply.status, 200, "{}", reply.text);
         assert_eq!(self.rows().await.generation, before.generation);
+    }
+
+    /// Asks so often without the mark that none of the last decisions has it: what could
+    /// not make them again would not come into force.
+    async fn forgets(&self) {
+        join_all((0..REPEATED).map(|_| self.ask(false))).await;
     }
 
     /// Writes a file that the next change is about.
@@ -217,21 +231,23 @@ impl<'a> Operator<'a> {
         self.traffic.check();
     }
 
-    /// Looks at the policies in force until they are as wanted, and between two looks
-    /// asks so often at once what makes some of them fall.
-    async fn until(&mut self, what: &str, asked: usize, wanted: impl Fn(&Rows) -> bool) -> Rows {
+    /// Looks at the policies in force until they are as wanted, and asks between two looks.
+    async fn until(&mut self, what: &str, asked: Asked, wanted: impl Fn(&Rows) -> bool) -> Rows {
         let reached = async {
             loop {
                 let rows = self.rows().await;
                 if wanted(&rows) {
                     return rows;
                 }
-                join_all((0..asked).map(|_| self.ask(true))).await;
+                join_all((0..asked.at_once).map(|_| self.ask(asked.has_mark))).await;
             }
         };
         let reached = tokio::time::timeout(PATIENCE, reached).await;
         self.traffic.check();
-        let Ok(rows) = reached else { panic!("waited for {what} in vain: {:?}", self.rows().await) };
+        let Ok(rows) = reached else {
+            let told = self.traffic.router().get("/router/policy").await;
+            panic!("waited for {what} in vain: {told}");
+        };
         rows
     }
 
@@ -248,6 +264,20 @@ impl<'a> Operator<'a> {
             refused: rows[0]["refused"]["phase"].as_str().map(str::to_owned),
         }
     }
+}
+
+/// What is asked while something is waited for.
+#[derive(Clone, Copy)]
+struct Asked {
+    at_once: usize,
+    /// Whether it makes some policies fall.
+    has_mark: bool,
+}
+
+impl Asked {
+    const PLAINLY: Self = Self { at_once: 1, has_mark: false };
+    const MARKED: Self = Self { at_once: 1, has_mark: true };
+    const PRESSED: Self = Self { at_once: PRESSED, has_mark: true };
 }
 
 /// What the router says is in force.

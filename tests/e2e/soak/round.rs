@@ -70,7 +70,7 @@ async fn files(operator: &mut Operator<'_>, one: &Value) {
 async fn settings(operator: &mut Operator<'_>) {
     operator.puts_in_force(FILTER, "second\nthird\n", EMBEDDED).await;
     let refused = operator.config(json!({"module": "policies/one.wasm", "settings": {"fallbacks": [1]}}));
-    operator.is_refused(CONFIG, Some(refused.as_bytes()), "configure").await;
+    operator.is_refused(CONFIG, Some(refused.as_bytes()), "settings").await;
     let (label, guest) = operator.name("last", Guest::sound(), &MODELS[2..]);
     operator.write_beforehand(SHADOW, &guest.component());
     let chain = format!("{EMBEDDED}, {label}");
