@@ -8,6 +8,7 @@
 pub mod ask;
 pub mod models;
 pub mod program;
+pub mod scene;
 #[cfg(unix)]
 pub mod terminal;
 pub mod wire;
