@@ -32,7 +32,7 @@ fn files(scene: &Scene, below: &str) -> Vec<String> {
 
 /// Puts a name in place of the digest of a compiled policy.
 fn without_digest(text: &str) -> String {
-    let is_digest = |part: &&str| part.len() > 60 && part.ends_with(".cwasm");
+    let is_digest = |part: &&str| part.len() > 60 && part.contains(".cwasm");
     let digests: Vec<&str> = text.split(['/', ' ']).filter(is_digest).collect();
     digests.iter().fold(text.to_owned(), |text, digest| text.replace(digest, "DIGEST.cwasm"))
 }
@@ -84,9 +84,9 @@ async fn a_refresh_needs_no_key_and_a_failed_one_keeps_the_list() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_cannot_be_kept_is_no_success() {
-    let scene = Scene::new().await.set("HOME", "/dev/null");
+    let scene = Scene::of(Program::new().file_limit_kib(1), varied()).await;
     let told = scene.told(&["cache", "refresh"]);
-    assert!(told.contains("the list cannot be kept in /dev/null/.config/ollama-router: "), "{told}");
+    assert!(told.contains("the list cannot be kept in ~/.config/ollama-router: "), "{told}");
     assert!(told.contains("make the folder writable, or free some space") && told.ends_with("ends with 1"), "{told}");
 }
 
