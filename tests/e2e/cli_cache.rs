@@ -178,11 +178,12 @@ async fn on_a_terminal_the_state_fits_and_work_is_shown() {
     let shown = scene.program.terminal(20, 80, &["cache", "refresh"]).ended();
     assert!(shown.raw.contains("fetching the list of models"), "{}", shown.raw);
     assert!(!shown.screen.contains("fetching"), "it is wiped out in the end: {}", shown.screen);
-    for columns in [140, 80] {
-        let shown = scene.program.terminal(20, columns, &["cache", "status"]).ended();
-        assert_eq!(shown.code, Some(0));
-        assert_snapshot!(format!("cache_status_{columns}"), scene.steady(&shown.screen));
-    }
+    let shown = scene.program.terminal(20, 140, &["cache", "status"]).ended();
+    assert_eq!(shown.code, Some(0));
+    assert_snapshot!("cache_status_140", scene.steady(&shown.screen));
+    // Where it is wrapped depends on the home folder's name.
+    let shown = scene.program.terminal(20, 80, &["cache", "status"]).ended();
+    assert!(shown.code == Some(0) && shown.screen.lines().all(|line| line.chars().count() <= 80), "{}", shown.screen);
 }
 
 #[tokio::test(flavor = "multi_thread")]
