@@ -211,11 +211,6 @@ pub async fn rehearse(loaded: &Loaded, catalog: Arc<Catalog>) -> anyhow::Result<
     generation(loaded, catalog, None).await
 }
 
-/// Fetches the catalogue, keeps the copy, and starts nothing else.
-pub async fn fetch(loaded: &Loaded) -> anyhow::Result<Arc<Catalog>> {
-    refresh(loaded)?.fetch().await.map_err(|failure| anyhow!("{}", failure.message))
-}
-
 /// Returns the client of the configured upstream.
 pub fn client(config: &Config) -> anyhow::Result<Client> {
     let section = &config.openrouter;
@@ -230,7 +225,8 @@ pub fn client(config: &Config) -> anyhow::Result<Client> {
     Client::new(&settings).context("failed to make the OpenRouter client")
 }
 
-fn refresh(loaded: &Loaded) -> anyhow::Result<Refresh> {
+/// Returns what fetches the catalogue and keeps the copy; starts nothing.
+pub fn refresh(loaded: &Loaded) -> anyhow::Result<Refresh> {
     let config = &loaded.config;
     let ttl = config.cache.ttl_hours.duration();
     Ok(Refresh::new(client(config)?, &loaded.state, config.openrouter.base_url.as_str(), ttl))

@@ -62,8 +62,8 @@ struct Common {
     /// Log in detail, as with --log-level debug
     #[arg(short, long, global = true, help_heading = GLOBAL)]
     verbose: bool,
-    /// When to use colours, in help, tables and logs; auto: on a terminal, unless NO_COLOR is set
-    #[arg(long, global = true, help_heading = GLOBAL, value_name = "WHEN", value_enum, default_value_t = Colours::Auto)]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "WHEN", value_enum, default_value_t = Colours::Auto,
+          help = "When to use colours, in help, tables and logs; auto: on a terminal, unless NO_COLOR is set")]
     color: Colours,
 }
 

@@ -40,6 +40,8 @@ pub struct Refresh {
     /// The last good list of embedding models, as it came; there may be none.
     embeddings: Option<Bytes>,
     freshness: watch::Sender<Freshness>,
+    /// Why the last catalogue could not be kept on disk, if it could not.
+    unkept: Option<String>,
 }
 
 impl Refresh {
@@ -57,6 +59,7 @@ impl Refresh {
             fetched: false,
             embeddings,
             freshness: watch::Sender::default(),
+            unkept: None,
         }
     }
 
@@ -68,6 +71,11 @@ impl Refresh {
     /// Returns when it fetches next, and why the last fetch failed.
     pub fn freshness(&self) -> watch::Receiver<Freshness> {
         self.freshness.subscribe()
+    }
+
+    /// Returns why the last catalogue could not be kept on disk, if it could not.
+    pub fn unkept(&self) -> Option<&str> {
+        self.unkept.as_deref()
     }
 
     /// Fetches now, keeps what came, and notes how it went.
@@ -104,7 +112,9 @@ impl Refresh {
         let catalog = Catalog::new(found, copy::formerly(&self.last), seconds());
         let changed = Change::between(&self.last, &catalog).map(Arc::new);
         let catalog = catalog.with_change(changed.or_else(|| self.last.changed().cloned()));
-        if let Err(error) = self.copy.write(&body, self.embeddings.as_deref(), &catalog) {
+        let kept = self.copy.write(&body, self.embeddings.as_deref(), &catalog);
+        self.unkept = kept.as_ref().err().map(ToString::to_string);
+        if let Err(error) = kept {
             tracing::warn!(%error, "failed to keep a copy of the catalogue; a start without network will have none");
         }
         self.last = Arc::new(catalog);

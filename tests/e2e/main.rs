@@ -106,6 +106,20 @@ mod shutdown;
 // The program from its command line: exit codes, words, signals.
 mod cli;
 
+// The same, command by command: whole outputs, off a terminal and on one.
+#[cfg(unix)]
+mod cli_cache;
+#[cfg(unix)]
+mod cli_doctor;
+mod cli_help;
+#[cfg(unix)]
+mod cli_models;
+mod cli_policy;
+#[cfg(unix)]
+mod cli_start;
+#[cfg(unix)]
+mod cli_status;
+
 // What a person sees who runs it in a terminal.
 #[cfg(unix)]
 mod terminal;

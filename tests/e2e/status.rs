@@ -216,9 +216,11 @@ async fn the_command_shows_it_all_and_forgets_what_it_is_told_to() {
     let (left, all) = (&state["account"]["remaining"], &state["account"]["daily_requests"]);
     let expected = [
         format!("router    http://127.0.0.1:{port} version {}, up …", env!("CARGO_PKG_VERSION")),
+        "state     up".to_owned(),
         format!("upstream  {}", sandbox.base_url()),
         "mode      free models only".to_owned(),
         "models    3 of 3 can be used; the list is … old".to_owned(),
+        "          1 ready, 2 cooling".to_owned(),
         format!("account   {left} of {all} free requests left today"),
         format!("policy    free-mode 0.1.0 (embedded), generation 1, {decisions} decisions, 0 failed"),
     ];

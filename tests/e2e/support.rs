@@ -9,6 +9,7 @@ pub mod ask;
 mod ends;
 pub mod models;
 pub mod program;
+pub mod scene;
 #[cfg(unix)]
 pub mod terminal;
 pub mod wire;

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -131,7 +131,7 @@ impl Refresh {
     fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
         let loaded = common.load()?;
         let turning = turning("fetching the list of models");
-        let refreshed = block_on(self.refresh(&loaded));
+        let refreshed = block_on(self.refresh(&loaded, &turning));
         turning.finish_and_clear();
         let refreshed = refreshed?;
         if self.json {
@@ -142,7 +142,7 @@ impl Refresh {
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn refresh(&self, loaded: &Loaded) -> Result<Refreshed, Failed> {
+    async fn refresh(&self, loaded: &Loaded, turning: &ProgressBar) -> Result<Refreshed, Failed> {
         let remote = self.address.of(&loaded.config)?;
         match remote.post::<Refreshed>("/router/models/refresh", &[]).await {
             Ok(Some(refreshed)) => return Ok(refreshed),
@@ -150,10 +150,18 @@ impl Refresh {
             Ok(None) => {}
             Err(failed) => return Err(failed),
         }
-        writeln!(anstream::stderr(), "no router is running; the list is kept for the next start")?;
+        let told = "no router is running; the list is fetched from here, for the next start";
+        turning.suspend(|| writeln!(anstream::stderr(), "{told}"))?;
         let before = last_list(&loaded.state);
-        let fresh = app::fetch(loaded).await.with_context(|| stays(&before, loaded))?;
-        Ok(Refreshed::kept(&before, &fresh))
+        let mut refresh = app::refresh(loaded)?;
+        let fresh = refresh.fetch().await.map_err(|failure| anyhow!("{}", stays(&failure.message, &before, loaded)))?;
+        match refresh.unkept() {
+            None => Ok(Refreshed::kept(&before, &fresh)),
+            Some(why) => {
+                let remedy = "make the folder writable, or free some space";
+                Err(anyhow!("the list cannot be kept in {}: {why}; {remedy}", loaded.state.display()).into())
+            }
+        }
     }
 }
 
@@ -165,13 +173,13 @@ fn last_list(folder: &Path) -> Arc<Catalog> {
     }
 }
 
-fn stays(before: &Catalog, loaded: &Loaded) -> String {
+fn stays(why: &str, before: &Catalog, loaded: &Loaded) -> String {
     let upstream = loaded.config.openrouter.base_url.as_str();
     let last = match before.models().len() {
-        0 => "there is no list to go on with".to_owned(),
-        models => format!("the last list, of {}, stays", count(models, "model")),
+        0 => "There is no list to go on with".to_owned(),
+        models => format!("The last list, of {}, stays", count(models, "model")),
     };
-    format!("cannot fetch the list of models from {upstream}; {last}. `ollama-router doctor` finds out why")
+    format!("cannot fetch the list of models from {upstream}: {why}. {last}; `ollama-router doctor` finds out more")
 }
 
 /// Returns a sign of work on standard error, which is shown on a terminal alone.

@@ -28,7 +28,7 @@ Environment:
   OLLAMA_ROUTER_SERVER_PORT     for server.port, and short ones such as PORT";
 
 /// The examples of each command, by its path.
-const EXAMPLES: [(&str, &str); 15] = [
+const EXAMPLES: [(&str, &str); 16] = [
     (
         "start",
         "\
@@ -121,6 +121,7 @@ const EXAMPLES: [(&str, &str); 15] = [
   ollama-router policy explain --tools
   ollama-router policy explain --model gemma-4-31b-it:free --vision --offline",
     ),
+    ("policy replay", "ollama-router policy replay new.wasm --log decisions.jsonl"),
     ("policy wrap", "  ollama-router policy wrap target/wasm32-unknown-unknown/release/mine.wasm -o mine.wasm"),
 ];
 

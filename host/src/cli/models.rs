@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 
 use crate::{
@@ -113,10 +113,10 @@ impl ListModels {
     /// Does what the router would do, and says on what.
     async fn without_router(&self, loaded: Loaded) -> Result<Vec<ModelRow>, Failed> {
         let database = loaded.database.clone();
-        let generation = app::offline(loaded).await.context(
-            "no router is running, and there is no list of models here; check the network, or try `ollama-router \
-             start --demo`",
-        )?;
+        let generation = app::offline(loaded).await.map_err(|error| {
+            let remedy = "`ollama-router doctor` finds out more, and `start --demo` needs no network";
+            anyhow!("no router is running, and without one there is no list of models: {error:#}; {remedy}")
+        })?;
         let age = (now_ms() / 1000).saturating_sub(generation.catalog.fetched());
         writeln!(anstream::stderr(), "no router is running; this list is {} old", span(age))?;
         Ok(self.rows(&generation, &store::remembered(&database)))

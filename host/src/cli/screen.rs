@@ -58,7 +58,7 @@ impl Screen {
     }
 
     /// Returns how wide it is.
-    pub(super) fn columns(&self) -> usize {
+    pub(super) fn columns() -> usize {
         terminal::size().map_or(80, |(columns, _)| usize::from(columns))
     }
 

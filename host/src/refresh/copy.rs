@@ -163,8 +163,12 @@ fn free_models(catalog: &Catalog) -> String {
 /// Writes beside and renames, so that a reader never meets half a file.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let partial = path.with_extension(format!("partial-{}", std::process::id()));
-    let mut file = File::create(&partial)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(partial, path)
+    let written = File::create(&partial).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.and_then(|()| fs::rename(&partial, path)).inspect_err(|_| {
+        // On a full disk every byte counts; what cannot be removed is overwritten some day.
+        fs::remove_file(&partial).ok();
+    })
 }

@@ -106,6 +106,14 @@ impl Program {
         Ran { code: child.0.wait().unwrap().code(), out, err }
     }
 
+    /// Runs a command until it has printed so many lines, and ends it.
+    pub fn lines(&self, arguments: &[&str], number: usize) -> Vec<String> {
+        let mut child = self.spawn(arguments);
+        let printed = lines(child.0.stdout.take().unwrap());
+        let line = |_| printed.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{arguments:?} prints no more"));
+        (0..number).map(line).map(|line| line.trim_end().to_owned()).collect()
+    }
+
     /// Starts a router, and returns when it listens.
     pub fn serve(&self, arguments: &[&str]) -> Served {
         let mut served = self.begin(arguments);

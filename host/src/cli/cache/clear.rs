@@ -35,6 +35,7 @@ const STORE_GRACE: Duration = Duration::from_secs(3);
 /// All of it is made again when it is needed. Failures and cooldowns stay, unless
 /// --failures is given. A running router keeps serving from memory, and writes the list
 /// again when it fetches it next. Asks first on a terminal.
+#[expect(clippy::struct_excessive_bools, reason = "independent flags")]
 #[derive(Args)]
 pub(in crate::cli) struct Clear {
     /// Only the list of models

@@ -187,9 +187,12 @@ impl Told {
 /// Tells what came of a refresh.
 pub(super) fn refreshed(refreshed: &Refreshed) -> io::Result<()> {
     let mut out = anstream::stdout();
-    let Refreshed { counts, visible, new, gone, in_force, .. } = refreshed;
+    let Refreshed { since, counts, visible, new, gone, in_force, .. } = refreshed;
     writeln!(out, "{}", counted(counts))?;
-    writeln!(out, "{} new, {} gone since the last list", new.len(), gone.len())?;
+    match since {
+        Some(_) => writeln!(out, "{} new, {} gone since the last list", new.len(), gone.len())?,
+        None => writeln!(out, "there was no list before")?,
+    }
     named("+", new).iter().chain(&named("-", gone)).try_for_each(|line| writeln!(out, "  {line}"))?;
     match visible {
         Some(visible) if *in_force => writeln!(out, "in force: clients can use {}", count(*visible, "model")),

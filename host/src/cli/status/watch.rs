@@ -31,7 +31,7 @@ pub(super) async fn run(remote: &Remote, seconds: u64, json: bool) -> Result<Exi
     let mut seen = Seen::of(remote).await;
     let mut next = tokio::time::Instant::now() + pause;
     loop {
-        screen.draw(&page(remote, &seen, seconds, screen.columns()))?;
+        screen.draw(&page(remote, &seen, seconds, Screen::columns()))?;
         tokio::select! {
             event = screen.event() => match event {
                 Event::Leave => return Ok(seen.code()),

@@ -78,6 +78,8 @@ pub struct CatalogStatus {
 pub struct Refreshed {
     /// When the list was fetched, in seconds since 1970.
     pub fetched: u64,
+    /// When the list before was, in seconds since 1970; none if there was none.
+    pub since: Option<u64>,
     /// How many models there are.
     pub counts: Counts,
     /// Models that clients may use; none if no router was asked.
@@ -132,6 +134,7 @@ impl Refreshed {
         let (new, gone) =
             Change::between(before, fresh).map_or_else(Default::default, |change| (change.new, change.gone));
         let (fetched, counts) = (fresh.fetched(), Counts::of(fresh));
-        Self { fetched, counts, visible: None, new, gone, in_force: false }
+        let since = (!before.models().is_empty()).then(|| before.fetched());
+        Self { fetched, since, counts, visible: None, new, gone, in_force: false }
     }
 }

@@ -1,0 +1,103 @@
+//! What holds for every command: colours, completions, manual pages; and who is in the
+//! way of a start.
+
+use std::net::TcpListener;
+
+use axum::{Json, Router, routing::get};
+use insta::assert_snapshot;
+use serde_json::json;
+
+use crate::support::{program::Program, scene::Scene};
+
+const RED_OR_GREEN: &str = "\u{1b}[";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn colours_are_for_terminals_and_for_those_who_ask() {
+    let scene = Scene::new().await;
+    let served = scene.serve();
+    let port = served.port.to_string();
+    let list = ["list-models", "-p", &port];
+    let has_colours = |arguments: &[&str]| scene.program.run(arguments).out.contains(RED_OR_GREEN);
+    assert!(!has_colours(&list));
+    assert!(has_colours(&[&list[..], &["--color", "always"]].concat()));
+    assert!(has_colours(&["--color=always", "--help"]));
+    assert!(!has_colours(&["--help"]));
+    let on_terminal =
+        |arguments: &[&str]| scene.program.terminal(50, 120, arguments).ended().raw.contains(RED_OR_GREEN);
+    assert!(on_terminal(&list));
+    assert!(!on_terminal(&[&list[..], &["--color", "never"]].concat()));
+    let wrong = scene.program.run(&["--color", "sometimes", "status"]);
+    assert_eq!(wrong.code, Some(2), "{}", wrong.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn variables_of_the_environment_decide_on_colours_too() {
+    let scene = Scene::of(Program::new().env("CLICOLOR_FORCE", "1"), crate::support::models::free(&["a/a:free"])).await;
+    assert!(scene.program.run(&["list-models"]).out.contains(RED_OR_GREEN));
+    assert!(!scene.program.run(&["list-models", "--color", "never"]).out.contains(RED_OR_GREEN));
+    let program = Program::new().env("NO_COLOR", "1");
+    assert!(!program.terminal(60, 100, &["--help"]).ended().raw.contains("\u{1b}[1m"));
+    assert!(program.terminal(60, 100, &["--color", "always", "--help"]).ended().raw.contains("\u{1b}[1m"));
+}
+
+#[test]
+fn each_shell_gets_completions_and_only_known_ones() {
+    let program = Program::new();
+    for (shell, words) in [
+        ("bash", "complete -F _ollama__router"),
+        ("zsh", "#compdef ollama-router"),
+        ("fish", "complete -c ollama-router"),
+        ("powershell", "Register-ArgumentCompleter"),
+        ("elvish", "edit:completion:arg-completer[ollama-router]"),
+    ] {
+        let ran = program.run(&["completions", shell]);
+        assert_eq!((ran.code, &*ran.err), (Some(0), ""), "{shell}");
+        assert!(ran.out.contains(words) && ran.out.contains("list-models"), "{shell}: {}", ran.out);
+    }
+    assert_eq!(program.run(&["completions", "tcsh"]).code, Some(2));
+}
+
+#[test]
+fn manual_pages_are_printed_or_written_for_each_command() {
+    let program = Program::new().file("taken", "");
+    let ran = program.run(&["man"]);
+    assert_eq!((ran.code, &*ran.err), (Some(0), ""));
+    assert!(ran.out.contains(".TH ollama-router 1") && ran.out.contains("Exit codes:"), "{}", ran.out);
+    let ran = program.run(&["man", "--dir", "pages/man1"]);
+    assert_eq!((ran.code, &*ran.out, &*ran.err), (Some(0), "", "the pages are in pages/man1\n"));
+    for page in ["ollama-router.1", "ollama-router-cache-refresh.1", "ollama-router-policy-list.1"] {
+        let text = std::fs::read_to_string(program.path("pages/man1").join(page)).unwrap();
+        assert!(text.contains(".SH SYNOPSIS"), "{page}: {text}");
+    }
+    let ran = program.run(&["man", "--dir", "taken/man1"]);
+    assert_eq!((ran.code, &*ran.out), (Some(1), ""));
+    assert!(ran.err.contains("cannot write manual pages into taken/man1; choose another folder"), "{}", ran.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_says_who_holds_its_port() {
+    let scene = Scene::new().await;
+    let served = scene.serve();
+    let told = |port: &str| {
+        let told = scene.told(&["start", "-H", "127.0.0.1", "-p", port]);
+        // The port is in several places, and the error has a number of the system's.
+        told.replace(port, "PORT").replace(" (os error 98)", "").replace(" (os error 48)", "")
+    };
+    assert_snapshot!("port_held_by_a_router", told(&served.port.to_string()));
+    let ollama = Router::new()
+        .route("/", get(|| async { "Ollama is running" }))
+        .route("/api/version", get(|| async { Json(json!({"version": "0.17.4"})) }));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let serving = tokio::task::spawn(async move { axum::serve(listener, ollama).await });
+    let held = told(&port);
+    assert!(held.contains("Ollama itself (version 0.17.4) is running there: stop it, "), "{held}");
+    assert!(held.contains("start --port") && held.ends_with("ends with 1"), "{held}");
+    let asked = scene.told(&["status", "-p", &port]);
+    assert!(asked.contains("Ollama itself (version 0.17.4) is running at"), "{asked}");
+    assert!(asked.ends_with("ends with 1"), "{asked}");
+    serving.abort();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let held = told(&silent.local_addr().unwrap().port().to_string());
+    assert!(held.contains("Another program is running there"), "{held}");
+}
