@@ -33,7 +33,7 @@ fn all_settings_are_shown_and_who_set_them() {
     let shown = program.run(&["config", "show"]);
     assert!(!format!("{shown:?}").contains(KEY), "{shown:?}");
     // What is shown can be a settings file: but for the mask of the key.
-    let copy = shown.out.replace("api_key: sk-or-…cdef", "api_key: null");
+    let copy = shown.out.replace("api_key: \"sk-or-…cdef\"", "api_key: null");
     let other = Program::new().file(FILE, &copy).env("OPENROUTER_API_KEY", KEY);
     assert_eq!(other.run(&["config", "show"]).out, shown.out);
 }

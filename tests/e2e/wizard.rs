@@ -42,11 +42,12 @@ fn agree(terminal: &mut crate::support::terminal::Terminal) {
 async fn a_few_answers_make_a_file() {
     let sandbox = sandbox().await;
     let program = before(&sandbox.base_url());
-    let mut terminal = program.terminal(60, 100, &["config", "init"]);
+    // Wide enough for the path of any home.
+    let mut terminal = program.terminal(60, 300, &["config", "init"]);
     terminal.shows("OpenRouter API key:");
     terminal.types(&format!("{KEY}\r"));
     terminal.shows("Port to listen on:");
-    terminal.types("8123\r");
+    terminal.types("61873\r");
     terminal.shows("Use free models alone?");
     terminal.types("\r");
     terminal.shows("Use only models that can call tools?");
@@ -78,7 +79,7 @@ async fn a_refused_key_is_asked_for_again() {
     let sandbox = sandbox().await;
     sandbox.script("/key", [Reply::user_not_found()]);
     let program = before(&sandbox.base_url());
-    let mut terminal = program.terminal(60, 100, &["config", "init"]);
+    let mut terminal = program.terminal(60, 120, &["config", "init"]);
     terminal.shows("OpenRouter API key:");
     terminal.types("sk-or-v1-wrong\r");
     terminal.shows("OpenRouter refuses this key: User not found");
@@ -94,7 +95,7 @@ async fn a_refused_key_is_asked_for_again() {
 #[test]
 fn an_upstream_that_is_down_is_a_warning() {
     let program = before(NOBODY);
-    let mut terminal = program.terminal(60, 100, &["config", "init"]);
+    let mut terminal = program.terminal(60, 120, &["config", "init"]);
     terminal.shows("OpenRouter API key:");
     terminal.types(&format!("{KEY}\r"));
     terminal.shows("The key could not be checked: cannot reach OpenRouter");
@@ -108,7 +109,7 @@ fn an_upstream_that_is_down_is_a_warning() {
 #[test]
 fn ctrl_c_leaves_everything_as_it_was() {
     let program = before(NOBODY).file(FILE, "# mine\n");
-    let mut terminal = program.terminal(60, 100, &["config", "init"]);
+    let mut terminal = program.terminal(60, 120, &["config", "init"]);
     terminal.shows("Go on?");
     terminal.types("y\r");
     terminal.shows("OpenRouter API key:");
@@ -121,7 +122,7 @@ fn ctrl_c_leaves_everything_as_it_was() {
     assert!(!program.path(".config/ollama-router/models-filter").exists());
 
     let program = before(NOBODY);
-    let mut terminal = program.terminal(60, 100, &["config", "init"]);
+    let mut terminal = program.terminal(60, 120, &["config", "init"]);
     terminal.shows("OpenRouter API key:");
     terminal.types("sk-or-\x03");
     assert_eq!(terminal.ended().code, Some(130));
@@ -133,7 +134,7 @@ async fn a_file_that_is_there_keeps_all_that_is_not_answered() {
     let sandbox = sandbox().await;
     let before_text = format!("# mine\nopenrouter:\n  api_key: {KEY} # the key\nlogging: {{level: warn}}\n");
     let program = before(&sandbox.base_url()).file(FILE, &before_text);
-    let mut terminal = program.terminal(60, 100, &["config", "init"]);
+    let mut terminal = program.terminal(60, 120, &["config", "init"]);
     terminal.shows("Go on?");
     terminal.types("\r");
     terminal.shows("Keep the key sk-or-…cdef of the file?");
@@ -142,7 +143,7 @@ async fn a_file_that_is_there_keeps_all_that_is_not_answered() {
     assert_eq!(terminal.ended().code, Some(0));
     assert_eq!(text(&program), before_text);
 
-    let mut terminal = program.terminal(60, 100, &["config", "init"]);
+    let mut terminal = program.terminal(60, 120, &["config", "init"]);
     terminal.shows("Go on?");
     terminal.types("n\r");
     assert_eq!(terminal.ended().code, Some(130));
@@ -152,7 +153,7 @@ async fn a_file_that_is_there_keeps_all_that_is_not_answered() {
 async fn a_key_of_the_environment_is_offered_and_not_written_unasked() {
     let sandbox = sandbox().await;
     let program = before(&sandbox.base_url()).env("OPENROUTER_API_KEY", KEY);
-    let mut terminal = program.terminal(60, 100, &["config", "init"]);
+    let mut terminal = program.terminal(60, 120, &["config", "init"]);
     terminal.shows("Write the key sk-or-…cdef of the variable OPENROUTER_API_KEY into the file?");
     terminal.types("\r");
     agree(&mut terminal);
@@ -164,7 +165,7 @@ async fn a_key_of_the_environment_is_offered_and_not_written_unasked() {
 async fn without_a_terminal_flags_answer() {
     let sandbox = sandbox().await;
     let program = before(&sandbox.base_url());
-    let flags = ["config", "init", "--yes", "-k", KEY, "--port", "8123", "--free-mode=false", "-H", "127.0.0.1"];
+    let flags = ["config", "init", "--yes", "-k", KEY, "--port", "61873", "--free-mode=false", "-H", "127.0.0.1"];
     let first = told(&program, &flags);
     let again = told(&program, &["config", "init"]);
     let port = told(&program, &["config", "init", "--yes", "--port", "9000", "--tool-use-only"]);

@@ -88,7 +88,11 @@ const ROOMS: &[(&str, &str, &str)] = &[
         "app cli reload api::encoding",
         "the composition owns the tasks; bodies become readers where they are unpacked",
     ),
-    ("tempfile", "config::load cli::config", "files are replaced whole, and edited as copies"),
+    (
+        "tempfile",
+        "config::load cli::config policy::decisions::log store::tests",
+        "the settings file is replaced whole, and edited as a copy; tests have folders of their own",
+    ),
     ("tower_http", "api", "layers are put around routes where the routes are"),
     ("tracing_subscriber", "telemetry store::tests", "one place decides where logs go"),
     ("fastrand futures_core futures_util jiff tokio tracing", BEYOND_DOMAIN, "the domain is values and arithmetic"),

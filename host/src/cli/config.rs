@@ -46,7 +46,7 @@ impl Config {
             Self::Set(set) => set.run(common),
             Self::Unset(unset) => unset.run(common),
             Self::Path => path(common),
-            Self::Edit(edit) => edit.run(common),
+            Self::Edit(edit::Edit {}) => edit::run(common),
         }
     }
 }

@@ -39,34 +39,32 @@ pub(in crate::cli) struct Edit {}
 /// Editors that are looked for when none is named.
 const EDITORS: [&str; 2] = if cfg!(windows) { ["notepad", "edit"] } else { ["nano", "vi"] };
 
-impl Edit {
-    pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
-        let sources = common.sources()?;
-        let editor = editor(&sources.environment)?;
-        let file = SettingsFile::open(&sources).map_err(Failed::usage)?;
-        let before = if file.exists() { file.text() } else { FRESH };
-        let copy = copy(file.path(), before)?;
-        loop {
-            open(&editor, copy.path())?;
-            let after =
-                fs::read_to_string(copy.path()).with_context(|| format!("cannot read {}", copy.path().display()));
-            let after = after.or_else(|error| keep(&copy).and_then(|kept| Err(error.context(kept).into())))?;
-            if after == before {
-                writeln!(anstream::stderr(), "nothing was changed in {}", file.path().display())?;
-                return Ok(ExitCode::SUCCESS);
-            }
-            let Err(problems) = file.check(&after) else {
-                if let Err(error) = file.write(&after) {
-                    let kept = keep(&copy)?;
-                    return Err(anyhow!("{error}; {kept}").into());
-                }
-                writeln!(anstream::stderr(), "saved {}", file.path().display())?;
-                return Ok(ExitCode::SUCCESS);
-            };
-            if !is_interactive() || !again(&problems)? {
+/// Runs the editor until its text can be used, or is given up.
+pub(super) fn run(common: &Common) -> Result<ExitCode, Failed> {
+    let sources = common.sources()?;
+    let editor = editor(&sources.environment)?;
+    let file = SettingsFile::open(&sources).map_err(Failed::usage)?;
+    let before = if file.exists() { file.text() } else { FRESH };
+    let copy = copy(file.path(), before)?;
+    loop {
+        open(&editor, copy.path())?;
+        let after = fs::read_to_string(copy.path()).with_context(|| format!("cannot read {}", copy.path().display()));
+        let after = after.or_else(|error| keep(&copy).and_then(|kept| Err(error.context(kept).into())))?;
+        if after == before {
+            writeln!(anstream::stderr(), "nothing was changed in {}", file.path().display())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let Err(problems) = file.check(&after) else {
+            if let Err(error) = file.write(&after) {
                 let kept = keep(&copy)?;
-                return Err(Failed::usage(anyhow!("{problems}\n{} is as it was; {kept}", file.path().display())));
+                return Err(anyhow!("{error}; {kept}").into());
             }
+            writeln!(anstream::stderr(), "saved {}", file.path().display())?;
+            return Ok(ExitCode::SUCCESS);
+        };
+        if !is_interactive() || !again(&problems)? {
+            let kept = keep(&copy)?;
+            return Err(Failed::usage(anyhow!("{problems}\n{} is as it was; {kept}", file.path().display())));
         }
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn set(text: &str, path: &[&str], value: &Value) -> Result<String, St
         finished(text, pieces, path, Some(value))
     };
     // A text in lines at the very end, without a line end, would get one by what comes after it.
-    attempt(false).or_else(|reason| attempt(true).map_err(|_| reason))
+    attempt(false).or_else(|reason| attempt(true).or(Err(reason)))
 }
 
 /// Returns the text without a key; none if it has no such key.

@@ -112,7 +112,7 @@ mod tests {
             ("policy.shadow", "a.wasm", json!("a.wasm")),
             ("policy.settings", "{\"a\": [1]}", json!({"a": [1]})),
             ("policy.settings.a", "1", json!(1)),
-            ("policy.settings.a", "1.0", json!("1.0")),
+            ("policy.settings.a", "0.20", json!("0.20")),
             ("policy.settings.a", "true", json!(true)),
             ("policy.settings.a", "[x, 2]", json!(["x", 2])),
             ("policy.settings.a", "'1'", json!("1")),

@@ -52,11 +52,11 @@ const LIMITS: &str = "
 Free models share the limits of your account: 20 requests a minute, and 50 a day, or 1,000
 a day once you have bought 10 credits ($10). Requests that fail count too.
 
-Most free models are offered by those who may learn from what you send. OpenRouter lets you
-choose at https://openrouter.ai/settings/privacy; with both of these off, no free model answers:
+Most free models are offered by those who may learn from what you send. Whether you allow it
+is said by two switches at https://openrouter.ai/settings/privacy:
   - \"free endpoints that may train on inputs\"
   - \"free endpoints that may publish prompts\"
-You would see: 404 `No endpoints found matching your data policy`.
+With them off, free models answer 404 `No endpoints found matching your data policy`.
 ";
 
 /// Asks everything that is not given; none if the person left.
@@ -72,7 +72,11 @@ pub(super) fn ask(given: Answers, loaded: &Loaded, file: &SettingsFile) -> Resul
         }
     }
     writeln!(err)?;
-    let Some(key) = key(given.key, loaded, file)? else { return Ok(None) };
+    let key = match key(given.key, loaded, file)? {
+        Chosen::Key(key) => Some(key),
+        Chosen::Nothing => None,
+        Chosen::Left => return Ok(None),
+    };
     writeln!(err, "{LIMITS}")?;
     let (server, mode) = (&loaded.config.server, &loaded.config.mode);
     let Some(port) = port(given.port, loaded)? else { return Ok(None) };
@@ -97,62 +101,70 @@ pub(super) fn ask(given: Answers, loaded: &Loaded, file: &SettingsFile) -> Resul
     }))
 }
 
-/// Finds the key to write, if any: the outer none if the person left.
-#[expect(clippy::option_option, reason = "to write no key is an answer too")]
-fn key(given: Option<Secret>, loaded: &Loaded, file: &SettingsFile) -> Result<Option<Option<Secret>>, Failed> {
-    let mut next = given;
-    if next.is_none() {
-        if let Some(kept) = file.value("openrouter.api_key") {
-            let question = format!("Keep the key {} of the file?", kept.as_str().unwrap_or_default());
-            match confirm(&question, true, None)? {
-                Some(true) => return Ok(Some(None)),
-                Some(false) => {}
-                None => return Ok(None),
-            }
-        } else if let (Some(Origin::Environment { variable }), Some(held)) =
-            (loaded.origins.get("openrouter.api_key"), &loaded.config.openrouter.api_key)
-        {
-            let question = format!("Write the key {} of the variable {variable} into the file?", held.masked());
-            match confirm(&question, false, Some("No is fine as long as the variable is set where the router runs"))? {
-                Some(true) => next = Some(held.clone()),
-                Some(false) => return Ok(Some(None)),
-                None => return Ok(None),
-            }
-        }
-    }
+/// Which key is to be written.
+enum Chosen {
+    Key(Secret),
+    Nothing,
+    /// The person left.
+    Left,
+}
+
+/// Finds the key to write: given, held by the environment, or typed.
+fn key(given: Option<Secret>, loaded: &Loaded, file: &SettingsFile) -> Result<Chosen, Failed> {
+    let mut next = match given {
+        Some(given) => Some(given),
+        None => match held(loaded, file)? {
+            Some(Chosen::Key(held)) => Some(held),
+            Some(chosen) => return Ok(chosen),
+            None => None,
+        },
+    };
     loop {
         let key = match next.take() {
             Some(key) => key,
             None => match typed()? {
-                Typed::Key(key) => key,
-                Typed::Nothing => return Ok(Some(None)),
-                Typed::Left => return Ok(None),
+                Chosen::Key(key) => key,
+                chosen => return Ok(chosen),
             },
         };
         match taken(&key, loaded)? {
-            Some(true) => return Ok(Some(Some(key))),
+            Some(true) => return Ok(Chosen::Key(key)),
             Some(false) => {}
-            None => return Ok(None),
+            None => return Ok(Chosen::Left),
         }
     }
 }
 
-/// What a person typed for the key.
-enum Typed {
-    Key(Secret),
-    Nothing,
-    Left,
+/// Offers the key that there is already; none if there is none, or another is wanted.
+fn held(loaded: &Loaded, file: &SettingsFile) -> Result<Option<Chosen>, Failed> {
+    if let Some(kept) = file.value("openrouter.api_key") {
+        let question = format!("Keep the key {} of the file?", kept.as_str().unwrap_or_default());
+        return Ok(match confirm(&question, true, None)? {
+            Some(true) => Some(Chosen::Nothing),
+            Some(false) => None,
+            None => Some(Chosen::Left),
+        });
+    }
+    let Some(Origin::Environment { variable }) = loaded.origins.get("openrouter.api_key") else { return Ok(None) };
+    let Some(held) = &loaded.config.openrouter.api_key else { return Ok(None) };
+    let question = format!("Write the key {} of the variable {variable} into the file?", held.masked());
+    let help = "No is fine as long as the variable is set where the router runs";
+    Ok(match confirm(&question, false, Some(help))? {
+        Some(true) => Some(Chosen::Key(held.clone())),
+        Some(false) => Some(Chosen::Nothing),
+        None => Some(Chosen::Left),
+    })
 }
 
-fn typed() -> Result<Typed, Failed> {
+fn typed() -> Result<Chosen, Failed> {
     loop {
         let help = "get one at https://openrouter.ai/keys; leave it empty to go on without";
-        let Some(text) = hidden("OpenRouter API key:", Some(help))? else { return Ok(Typed::Left) };
+        let Some(text) = hidden("OpenRouter API key:", Some(help))? else { return Ok(Chosen::Left) };
         if text.trim().is_empty() {
-            return Ok(Typed::Nothing);
+            return Ok(Chosen::Nothing);
         }
         match Secret::parse(text.trim()) {
-            Ok(key) => return Ok(Typed::Key(key)),
+            Ok(key) => return Ok(Chosen::Key(key)),
             Err(why) => writeln!(anstream::stderr(), "That is no key: {why}.")?,
         }
     }

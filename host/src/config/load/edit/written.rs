@@ -49,13 +49,13 @@ pub(in crate::config::load) fn key(name: &str, style: Style) -> String {
 
 /// Writes a value below the names of a path, each on a line of its own; no line end after the last.
 pub(super) fn nested(path: &[&str], value: &Value, column: usize, step: usize, newline: &str) -> String {
-    let mut lines = String::new();
-    for (depth, name) in path.iter().enumerate() {
+    let line = |(depth, name): (usize, &&str)| {
         let indent = " ".repeat(column + depth * step);
-        lines.push_str(&format!("{indent}{}:", key(name, Style::Plain)));
-        lines.push_str(if depth + 1 == path.len() { " " } else { newline });
-    }
-    lines + &inline(value, Style::Plain)
+        let end = if depth + 1 == path.len() { " " } else { newline };
+        format!("{indent}{}:{end}", key(name, Style::Plain))
+    };
+    let lines: Vec<String> = path.iter().enumerate().map(line).collect();
+    lines.concat() + &inline(value, Style::Plain)
 }
 
 /// Tells whether a text needs no quotes, on a line of its own and within brackets.
