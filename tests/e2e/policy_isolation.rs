@@ -4,7 +4,7 @@
 //! All of WASI is linked and nothing is in it. Each guest here looks, and tells by the
 //! model that it puts in front whether it found anything.
 
-use std::{io::ErrorKind, net::TcpListener};
+use std::{collections::BTreeSet, io::ErrorKind, net::TcpListener};
 
 use serde_json::json;
 
@@ -77,9 +77,9 @@ const NETWORK: [&str; 3] = ["sockets/instance-network", "instance-network", "(fu
 async fn a_policy_looks_up_no_name() {
     let lookup = ["sockets/ip-name-lookup", "resolve-addresses", "(func $look_up (param i32 i32 i32 i32))"];
     let guest = importing(&[NETWORK, lookup]).put("fields", "(data (i32.const 900) \"localhost\")");
-    let look_up = "(call $look_up (call $network) (i32.const 900) (i32.const 9) (i32.const 800))";
+    let call = "(call $look_up (call $network) (i32.const 900) (i32.const 9) (i32.const 800))";
     assert_eq!(
-        told_by(guest.put("select", &format!("{look_up} (i32.eqz (i32.load8_u (i32.const 800))) {TELL}"))).await,
+        told_by(guest.put("select", &format!("{call} (i32.eqz (i32.load8_u (i32.const 800))) {TELL}"))).await,
         NOTHING_FOUND
     );
 }
@@ -175,5 +175,47 @@ async fn a_policy_does_not_see_the_memory_of_another_nor_of_itself_in_another_pl
                 "{chain} {form:?}"
             );
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_hoards_handles_or_asks_for_chance_without_end_is_stopped_before_its_time() {
+    let stderr = ["cli/stderr", "get-stderr", "(func $stderr (result i32))"];
+    let random = ["random/random", "get-random-bytes", "(func $random (param i64 i32))"];
+    let hoard = "(loop $more (drop (call $stderr)) (br $more))";
+    let gamble = "(call $random (i64.const 1000000000) (i32.const 800))";
+    let bad = [
+        Bad::guest("hoards", &importing(&[stderr]).put("describe", hoard), "describe", "resource table"),
+        Bad::guest("gambles", &importing(&[random]).put("describe", gamble), "describe", "exceeds limit 4096"),
+    ];
+    refused_at_start(&bad).await;
+    refused_as_a_change(&bad).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn time_and_chance_are_those_of_the_request_so_that_a_replay_is_exact() {
+    let random = ["random/random", "get-random-u64", "(func $random (result i64))"];
+    let now = ["clocks/monotonic-clock", "now", "(func $now (result i64))"];
+    let odd = "(i64.xor (call $random) (i64.div_u (call $now) (i64.const 1000000)))";
+    let guest = importing(&[random, now])
+        .put("select", &format!("(i32.wrap_i64 (i64.and {odd} (i64.const 1))) {TELL}"))
+        .component();
+    let config = json!({"policy": {"module": "any.wasm", "decision_log": "log.jsonl"}}).to_string();
+    let host = Setup::new().models(&MODELS).file("any.wasm", &guest).file("config.yaml", config).start().await;
+    let mut chosen = BTreeSet::new();
+    for number in 0..100 {
+        if chosen.len() == 2 && number >= 20 {
+            break;
+        }
+        let reply = host.ask(FORMS[number % FORMS.len()], "auto").await;
+        chosen.insert(reply.header("x-router-model").unwrap().to_owned());
+    }
+    assert_eq!(chosen.len(), 2, "it is left to chance: {chosen:?}");
+    let folder = host.stop().await;
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    for more in [&[][..], &["--fresh"]] {
+        let (policy, log) = (path("any.wasm"), path("log.jsonl"));
+        let ran = Program::new().run(&[&["policy", "replay", &policy, "--log", &log], more].concat());
+        assert!(ran.code == Some(0) && ran.out.contains(" decisions 0 would change: "), "{more:?}: {ran:?}");
     }
 }

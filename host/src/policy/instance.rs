@@ -7,7 +7,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use wasmtime::{Store, Trap};
+use wasmtime::{Store, Trap, WasmBacktrace};
 
 use crate::policy::{
     Fault, Phase, Refused,
@@ -141,6 +141,8 @@ fn fault(error: &wasmtime::Error, limit: Duration) -> Fault {
     match error.downcast_ref::<Trap>() {
         Some(Trap::Interrupt) => Fault::Deadline { limit_ms: limit.as_millis() },
         Some(trap) => Fault::Trapped(trap.to_string()),
+        // A function of the host failed, and the outermost words tell only who called it.
+        None if error.is::<WasmBacktrace>() => Fault::Trapped(presentable(&error.root_cause().to_string())),
         None => Fault::Trapped(first_line(error)),
     }
 }
