@@ -6,6 +6,7 @@
 use std::fs;
 
 use insta::assert_snapshot;
+use serde_json::json;
 
 use crate::support::program::{Program, Ran};
 
@@ -42,7 +43,7 @@ fn all_settings_are_shown_and_who_set_them() {
 fn what_is_shown_is_json_for_programs() {
     let program = Program::new().file(FILE, TEXT).env("OPENROUTER_API_KEY", KEY);
     let shown: serde_json::Value = serde_json::from_str(&program.run(&["config", "show", "--json"]).out).unwrap();
-    assert_eq!([&shown["server"]["port"], &shown["openrouter"]["api_key"]], [8080.into(), &"sk-or-…cdef".into()]);
+    assert_eq!([&shown["server"]["port"], &shown["openrouter"]["api_key"]], [&json!(8080), &json!("sk-or-…cdef")]);
     let ran = program.run(&["config", "show", "--json", "--origin"]);
     let shown: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     let path = program.path(FILE);

@@ -28,7 +28,7 @@ Environment:
   OLLAMA_ROUTER_SERVER_PORT     for server.port, and short ones such as PORT";
 
 /// The examples of each command, by its path.
-const EXAMPLES: [(&str, &str); 16] = [
+const EXAMPLES: [(&str, &str); 18] = [
     (
         "start",
         "\
@@ -96,6 +96,8 @@ const EXAMPLES: [(&str, &str); 16] = [
   ollama-router man | man -l -
   ollama-router man --dir ~/.local/share/man/man1",
     ),
+    ("config unset", "  ollama-router config unset server.port"),
+    ("config path", "  cd \"$(dirname \"$(ollama-router config path)\")\""),
     (
         "policy list",
         "\
