@@ -6,7 +6,7 @@
 use std::fs;
 
 use insta::assert_snapshot;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::program::{Program, Ran};
 
@@ -42,15 +42,15 @@ fn all_settings_are_shown_and_who_set_them() {
 #[test]
 fn what_is_shown_is_json_for_programs() {
     let program = Program::new().file(FILE, TEXT).env("OPENROUTER_API_KEY", KEY);
-    let shown: serde_json::Value = serde_json::from_str(&program.run(&["config", "show", "--json"]).out).unwrap();
+    let shown: Value = serde_json::from_str(&program.run(&["config", "show", "--json"]).out).unwrap();
     assert_eq!([&shown["server"]["port"], &shown["openrouter"]["api_key"]], [&json!(8080), &json!("sk-or-…cdef")]);
     let ran = program.run(&["config", "show", "--json", "--origin"]);
-    let shown: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let shown: Value = serde_json::from_str(&ran.out).unwrap();
     let path = program.path(FILE);
-    let port = serde_json::json!({"value": 8080, "origin": {"from": "file", "file": path, "line": 3}});
-    let key = serde_json::json!({"value": "sk-or-…cdef", "origin": {"from": "environment", "variable": "OPENROUTER_API_KEY"}});
+    let port = json!({"value": 8080, "origin": {"from": "file", "file": path, "line": 3}});
+    let key = json!({"value": "sk-or-…cdef", "origin": {"from": "environment", "variable": "OPENROUTER_API_KEY"}});
     assert_eq!([&shown["server.port"], &shown["openrouter.api_key"]], [&port, &key]);
-    assert_eq!(shown["cache.ttl_hours"], serde_json::json!({"value": 24, "origin": {"from": "default"}}));
+    assert_eq!(shown["cache.ttl_hours"], json!({"value": 24, "origin": {"from": "default"}}));
 }
 
 #[test]

@@ -117,14 +117,14 @@ pub struct Error {
 pub fn load(sources: &Sources) -> Result<Loaded, Error> {
     let file = settings_file(sources)?;
     let text = read_text(&file, FILE_BYTES).map_err(|message| one(format!("{}: {message}", file.display())))?;
-    load_text(sources, file, text)
+    load_text(sources, file, text.as_deref())
 }
 
 /// Does the same with the text that a file has or would have.
-fn load_text(sources: &Sources, file: PathBuf, text: Option<String>) -> Result<Loaded, Error> {
+fn load_text(sources: &Sources, file: PathBuf, text: Option<&str>) -> Result<Loaded, Error> {
     let folder = file.parent().unwrap_or(Path::new("/")).to_owned();
     let mut layers = Layers::default();
-    layers.add_file(&file, text.as_deref().unwrap_or_default());
+    layers.add_file(&file, text.unwrap_or_default());
     layers.add_environment(&sources.environment);
     layers.add_overrides(&sources.overrides);
     let mut merged = layers.merge().map_err(|problems| Error { problems })?;

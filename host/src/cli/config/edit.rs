@@ -102,8 +102,8 @@ fn editor(environment: &[(String, String)]) -> Result<String, Failed> {
     }
     let folders: Vec<PathBuf> = value("PATH").map(|path| std::env::split_paths(path).collect()).unwrap_or_default();
     let is_there = |editor: &&&str| {
-        let names = [(**editor).to_owned(), format!("{editor}.exe")];
-        folders.iter().any(|folder| names.iter().any(|name| folder.join(name).is_file()))
+        let files = [(**editor).to_owned(), format!("{editor}.exe")];
+        folders.iter().any(|folder| files.iter().any(|file| folder.join(file).is_file()))
     };
     let found = EDITORS.iter().find(is_there).map(|editor| (*editor).to_owned());
     found.ok_or_else(|| Failed::usage(anyhow!("there is no editor: name one in the variable EDITOR")))

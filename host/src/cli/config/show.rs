@@ -49,9 +49,9 @@ impl Show {
         writeln!(anstream::stderr(), "settings file: {}{missing}", loaded.file.display())?;
         let lines = listing::lines(&serde_json::to_value(&loaded.config)?, "");
         if self.origin {
-            with_origins(&mut out, &lines, &loaded)?
+            with_origins(&mut out, &lines, &loaded)?;
         } else {
-            print(&mut out, &lines)?
+            print(&mut out, &lines)?;
         }
         Ok(ExitCode::SUCCESS)
     }

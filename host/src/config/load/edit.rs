@@ -149,17 +149,13 @@ impl<'a> Edit<'a> {
         };
         let (name, below) = path.split_first().unwrap_or((&"", &[]));
         let written = format!("{}: {}", key(name, style), inline(&tree(below, value), style));
-        match entries.last() {
-            Some(last) => {
-                let end = if last.value.span.is_empty() { self.after_colon(last) } else { last.value.span.end };
-                (end..end, format!(", {written}"))
-            }
-            None => {
-                let brace = self.text[node.span.clone()].find('{').unwrap_or_default();
-                let place = node.span.start + brace + 1;
-                (place..place, written)
-            }
+        if let Some(last) = entries.last() {
+            let end = if last.value.span.is_empty() { self.after_colon(last) } else { last.value.span.end };
+            return (end..end, format!(", {written}"));
         }
+        let brace = self.text[node.span.clone()].find('{').unwrap_or_default();
+        let place = node.span.start + brace + 1;
+        (place..place, written)
     }
 
     /// Writes another value for a key.
@@ -184,8 +180,8 @@ impl<'a> Edit<'a> {
             if kept.is_empty() {
                 return vec![(span.clone(), written)];
             }
-            let kept: String = kept.iter().map(|line| format!("{}{line}", self.newline)).collect();
-            return vec![(span.clone(), format!("{kept}{}{written}", self.newline))];
+            let lines = [&[""], &*kept, &[&*written]].concat();
+            return vec![(span.clone(), lines.join(self.newline))];
         }
         let indent = " ".repeat(self.column(entry.key.start) + self.step);
         let mut comments = self.comments(colon..span.end, &entry.value).into_iter();
@@ -240,8 +236,8 @@ impl<'a> Edit<'a> {
         node.leaves(&mut leaves);
         let mut found = Vec::new();
         let mut from = region.start;
-        let ends = leaves.into_iter().chain([region.end..region.end]);
-        for leaf in ends.filter(|leaf| leaf.start >= region.start) {
+        leaves.push(region.end..region.end);
+        for leaf in leaves.into_iter().filter(|leaf| leaf.start >= region.start) {
             let gap = &self.text[from..leaf.start.max(from)];
             for line in gap.split('\n') {
                 let sharp = line.match_indices('#').map(|(place, _)| place);

@@ -85,7 +85,7 @@ impl SettingsFile {
 
     /// Tells what would be wrong with the file if it had this text.
     pub fn check(&self, text: &str) -> Result<(), Error> {
-        load_text(&self.beside, self.path.clone(), Some(text.to_owned())).map(drop)
+        load_text(&self.beside, self.path.clone(), Some(text)).map(drop)
     }
 
     /// Returns the file with another value for a key, as a person typed it.

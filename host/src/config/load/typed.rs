@@ -23,7 +23,7 @@ pub(super) fn value(key: &str, text: &str) -> Result<Value, String> {
         Some(Value::Object(_)) => braces(text),
         _ if text == "null" => Ok(Value::Null),
         Some(Value::Bool(_)) => Ok(switch(text).map_or_else(|| text.into(), Value::Bool)),
-        Some(Value::Number(_)) => Ok(yaml(text).filter(|value| value.is_number()).unwrap_or_else(|| text.into())),
+        Some(Value::Number(_)) => Ok(yaml(text).filter(Value::is_number).unwrap_or_else(|| text.into())),
         Some(Value::Null) if key == "policy.shadow" && text.starts_with('{') => braces(text),
         Some(_) if LISTS_BY_COMMA.contains(&key) && text.contains([',', '[']) => list(text),
         Some(_) => Ok(text.into()),
@@ -68,7 +68,7 @@ fn yaml(text: &str) -> Option<Value> {
 
 /// Tells whether a number is no longer written as it was: `0.20` is a version, `007` a name.
 fn is_changed(value: &Value, text: &str) -> bool {
-    value.is_number() && value.to_string() != text
+    value.as_number().is_some_and(|number| number.to_string() != text)
 }
 
 /// Returns where a setting stands: the names of its sections and its own.

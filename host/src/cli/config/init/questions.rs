@@ -146,11 +146,11 @@ fn held(loaded: &Loaded, file: &SettingsFile) -> Result<Option<Chosen>, Failed> 
         });
     }
     let Some(Origin::Environment { variable }) = loaded.origins.get("openrouter.api_key") else { return Ok(None) };
-    let Some(held) = &loaded.config.openrouter.api_key else { return Ok(None) };
-    let question = format!("Write the key {} of the variable {variable} into the file?", held.masked());
+    let Some(key) = &loaded.config.openrouter.api_key else { return Ok(None) };
+    let question = format!("Write the key {} of the variable {variable} into the file?", key.masked());
     let help = "No is fine as long as the variable is set where the router runs";
     Ok(match confirm(&question, false, Some(help))? {
-        Some(true) => Some(Chosen::Key(held.clone())),
+        Some(true) => Some(Chosen::Key(key.clone())),
         Some(false) => Some(Chosen::Nothing),
         None => Some(Chosen::Left),
     })

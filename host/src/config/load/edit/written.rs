@@ -27,9 +27,8 @@ const SWITCHES: [&str; 6] = ["y", "n", "yes", "no", "on", "off"];
 pub(in crate::config::load) fn inline(value: &Value, style: Style) -> String {
     let within = if style == Style::Json { Style::Json } else { Style::Flow };
     match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
         Value::String(text) if matches!(style, Style::Plain | Style::Flow) && is_plain(text) => text.clone(),
-        Value::String(_) => value.to_string(),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
         Value::Array(items) => {
             let items: Vec<String> = items.iter().map(|item| inline(item, within)).collect();
             format!("[{}]", items.join(", "))
