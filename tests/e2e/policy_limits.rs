@@ -6,13 +6,19 @@
 
 use std::pin::pin;
 
-use ollama_router::sandbox::reply::{Reply as Upstream, step::Gate};
+use ollama_router::sandbox::{
+    Sandbox,
+    reply::{Reply as Upstream, step::Gate},
+    scenario::Scenario,
+};
 
 use crate::{
     guests::{BY_EMBEDDED, BY_GUEST, Bad, Guest, LOOP, MODELS, SOUND, marked, refused_as_a_change, refused_at_start},
     support::{
-        PATIENCE, Reply, Setup,
+        self, PATIENCE, Reply, Setup,
         ask::{FORMS, Form, Told},
+        models,
+        program::Program,
     },
 };
 
@@ -181,6 +187,32 @@ async fn answers_go_on_while_the_policy_loops_over_other_requests() {
         _ = &mut looping => panic!("the requests that loop were over first"),
         rest = tokio::time::timeout(PATIENCE, rest_of_answers) => rest.expect("the answers were held up"),
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_router_that_is_stopped_while_the_policy_loops_ends_well_and_at_once() {
+    let sandbox = Sandbox::start(Scenario::quiet().catalog(models::free(&MODELS))).await.unwrap();
+    let config = r#"{"policy": {"module": "loops.wasm", "limits": {"time": "10s"}}}"#;
+    let program = Program::new()
+        .env("OLLAMA_ROUTER_OPENROUTER_BASE_URL", &sandbox.base_url())
+        .env("OLLAMA_ROUTER_OPENROUTER_API_KEY", "sk-or-v1-any")
+        .file(".config/ollama-router/config.yaml", config);
+    std::fs::write(program.path(".config/ollama-router/loops.wasm"), with_fit(LOOP)).unwrap();
+    let served = program.serve(&["start", "-H", "127.0.0.1", "-p", "0"]);
+    let client = support::http();
+    let asked = client.post(served.url(FORMS[0].path)).body(marked(FORMS[0]).to_string()).send();
+    let loops = async {
+        let policy = async || client.get(served.url("/router/policy")).send().await.unwrap().text().await.unwrap();
+        while policy().await.contains("\"calls\":0") {}
+    };
+    tokio::select! {
+        answer = asked => panic!("the loop is over: {answer:?}"),
+        () = loops => {}
+    }
+    // Whoever asked has gone, and the policy goes on by itself.
+    served.signal("TERM");
+    let ran = served.ended();
+    assert!(ran.code == Some(0) && !ran.err.contains("panicked"), "{ran:?}");
 }
 
 /// Verdicts after a failure: what the guest does, which models are called in

@@ -24,7 +24,7 @@ use crate::{
     soak::{
         measure::{Measured, Sampled},
         operator::{CONFIG, Operator},
-        traffic::Traffic,
+        traffic::{Counted, Traffic},
     },
     support::{
         models::free,
@@ -64,7 +64,7 @@ async fn no_request_is_lost_and_nothing_grows_over_changes_without_end() {
         }
     }
     let counted = operator.end().await;
-    println!("{counted:?}\n{sampled}");
+    show(counted, &sampled);
     sampled.check();
     assert!(counted.answered > u64::from(changes), "the traffic was not constant: {counted:?}");
     // A machine that stands still for long enough costs a good policy its decision.
@@ -78,6 +78,11 @@ async fn no_request_is_lost_and_nothing_grows_over_changes_without_end() {
         line.contains("panicked") || line.contains(" ERROR ") && !is_meant
     };
     assert_eq!(ran.err.lines().filter(is_wrong).collect::<Vec<_>>(), Vec::<&str>::new());
+}
+
+#[expect(clippy::print_stdout, reason = "the figures are what the long form is made for")]
+fn show(counted: Counted, sampled: &Sampled) {
+    println!("{counted:?}\n{sampled}");
 }
 
 /// Returns how many changes are wanted.

@@ -147,7 +147,8 @@ impl Executor {
             return answer;
         }
         let limit = self.pool.parts.limits.time;
-        let rest = self.pool.parts.code.engine.threads().spawn(timeout(limit, call));
+        // The clock is that of those threads: the caller's may end before the call does.
+        let rest = self.pool.parts.code.engine.threads().spawn(async move { timeout(limit, call).await });
         match rest.await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(Fault::Deadline { limit_ms: limit.as_millis() }),
