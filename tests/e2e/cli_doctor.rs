@@ -232,7 +232,9 @@ async fn the_port_and_the_router_there_are_checked() {
         let routes = if is_router { routes.route("/router/status", get(status)) } else { routes };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port().to_string();
-        (port, tokio::task::spawn(async move { axum::serve(listener, routes).await }))
+        #[expect(clippy::disallowed_methods, reason = "a test has no tracker")]
+        let serving = tokio::spawn(async move { axum::serve(listener, routes).await });
+        (port, serving)
     };
     let (port, serving) = serve("0.0.1", true).await;
     let scene = scene.set("PORT", &port);

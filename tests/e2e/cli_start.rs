@@ -89,7 +89,8 @@ async fn a_start_says_who_holds_its_port() {
         .route("/api/version", get(|| async { Json(json!({"version": "0.17.4"})) }));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
-    let serving = tokio::task::spawn(async move { axum::serve(listener, ollama).await });
+    #[expect(clippy::disallowed_methods, reason = "a test has no tracker")]
+    let serving = tokio::spawn(async move { axum::serve(listener, ollama).await });
     let held = told(&port);
     assert!(held.contains("Ollama itself (version 0.17.4) is running there: stop it, "), "{held}");
     assert!(held.contains("start --port") && held.ends_with("ends with 1"), "{held}");

@@ -101,10 +101,9 @@ impl Place {
         let router = match remote.get::<Status>("/router/status").await {
             Ok(Some(status)) => Some(status.catalog),
             Ok(None) if address.is_given() => return Err(anyhow!("{}", remote.missing().await).into()),
-            Ok(None) => None,
             Err(failed) if address.is_given() => return Err(failed),
-            // Something else is there, and the files are here all the same.
-            Err(_) => None,
+            // Nothing is there, or something else; the files are here all the same.
+            Ok(None) | Err(_) => None,
         };
         let of_router = router.as_ref().map(|catalog| PathBuf::from(&catalog.folder)).filter(|folder| folder.is_dir());
         let folder = if remote.is_here() { Some(of_router.unwrap_or_else(|| loaded.state.clone())) } else { None };

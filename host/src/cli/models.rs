@@ -99,7 +99,7 @@ impl ListModels {
 
     async fn models(&self, loaded: Loaded) -> Result<Vec<ModelRow>, Failed> {
         if self.offline {
-            return self.from_copy(&loaded).await;
+            return self.by_copy(&loaded).await;
         }
         let remote = self.address.of(&loaded.config)?;
         let path = if self.all { "/router/models?all=true" } else { "/router/models" };
@@ -122,7 +122,7 @@ impl ListModels {
         Ok(self.rows(&generation, &store::remembered(&database)))
     }
 
-    async fn from_copy(&self, loaded: &Loaded) -> Result<Vec<ModelRow>, Failed> {
+    async fn by_copy(&self, loaded: &Loaded) -> Result<Vec<ModelRow>, Failed> {
         let folder = loaded.state.display();
         let remedy = "`ollama-router cache refresh` makes one";
         let catalog = match kept::list(&loaded.state, now_ms() / 1000) {

@@ -114,8 +114,9 @@ fn listen(send: &mpsc::Sender<Event>) {
         let event = match event {
             event::Event::Resize(..) => Event::Resized,
             event::Event::Key(key) if key.kind != KeyEventKind::Release => match (key.code, key.modifiers) {
-                (KeyCode::Char('q' | 'Q') | KeyCode::Esc, _) => Event::Leave,
-                (KeyCode::Char('c' | 'd'), KeyModifiers::CONTROL) => Event::Leave,
+                (KeyCode::Char('q' | 'Q') | KeyCode::Esc, _) | (KeyCode::Char('c' | 'd'), KeyModifiers::CONTROL) => {
+                    Event::Leave
+                }
                 _ => continue,
             },
             _ => continue,

@@ -80,9 +80,8 @@ impl Status {
     }
 
     async fn once(&self, remote: &Remote) -> Result<ExitCode, Failed> {
-        let state = match remote.get::<State>("/router/status").await? {
-            Some(state) => state,
-            None => return down(&remote.missing().await),
+        let Some(state) = remote.get::<State>("/router/status").await? else {
+            return down(&remote.missing().await);
         };
         if self.json {
             writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&state)?)?;

@@ -70,10 +70,9 @@ impl Terminal {
             if seen.contains(words) {
                 return seen;
             }
-            match self.written.recv_timeout(PATIENCE) {
-                Ok(bytes) => self.take(&bytes),
-                Err(_) => panic!("`{words}` is not shown, but this:\n{seen}"),
-            }
+            let written = self.written.recv_timeout(PATIENCE);
+            let bytes = written.unwrap_or_else(|_| panic!("`{words}` is not shown, but this:\n{seen}"));
+            self.take(&bytes);
         }
     }
 

@@ -54,7 +54,7 @@ pub(super) fn secrets(loaded: &Loaded) -> Vec<Finding> {
     let mut files = vec![loaded.database.clone(), loaded.state.join("cache").join("key")];
     let secrets = ["openrouter.api_key", "openrouter.api_keys", "server.client_keys", "server.admin_key"];
     let in_file = |key: &&str| matches!(loaded.origins.get(*key), Some(Origin::File { .. }));
-    if secrets.iter().any(|key| in_file(&key)) {
+    if secrets.iter().any(in_file) {
         files.insert(0, loaded.file.clone());
     }
     let open: Vec<String> =

@@ -190,15 +190,10 @@ proptest! {
     ) {
         let before = yaml::parse(&text).map(Value::Object).unwrap();
         let path = [section, name];
-        let after = match &value {
-            Some(value) => set(&text, &path, value).map_err(TestCaseError::fail)?,
-            None => match unset(&text, &path).map_err(TestCaseError::fail)? {
-                Some(after) => after,
-                None => {
-                    prop_assert!(before.get(section).and_then(|section| section.get(name)).is_none());
-                    return Ok(());
-                }
-            },
+        let changed = value.as_ref().map_or_else(|| unset(&text, &path), |value| set(&text, &path, value).map(Some));
+        let Some(after) = changed.map_err(TestCaseError::fail)? else {
+            prop_assert!(before.get(section).and_then(|section| section.get(name)).is_none());
+            return Ok(());
         };
         let found = yaml::parse(&after).map(Value::Object).unwrap();
         prop_assert!(same(&found, &with(before, &path, value.as_ref())), "{after}");
