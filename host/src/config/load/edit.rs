@@ -211,8 +211,10 @@ impl<'a> Edit<'a> {
         let after = if self.text[end..].starts_with(self.newline) { end + self.newline.len() } else { end };
         let comments = self.comments(entry.key.end..last, &entry.value);
         let is_alone = |line: &str| comments.contains(&line.trim());
-        let region = &self.text[begin..end];
-        let kept: String = region.split_inclusive('\n').skip(1).filter(|line| is_alone(line)).collect();
+        // Further to the right they would be words of a block of text before the key.
+        let indent = &self.text[begin..entry.key.start];
+        let lines = self.text[begin..end].lines().skip(1).filter(|line| is_alone(line));
+        let kept: String = lines.map(|line| format!("{indent}{}{}", line.trim(), self.newline)).collect();
         vec![(begin..after.max(end), kept)]
     }
 
