@@ -214,7 +214,8 @@ impl<'a> Edit<'a> {
         // Further to the right they would be words of a block of text before the key.
         let indent = &self.text[begin..entry.key.start];
         let lines = self.text[begin..end].lines().skip(1).filter(|line| is_alone(line));
-        let kept: String = lines.map(|line| format!("{indent}{}{}", line.trim(), self.newline)).collect();
+        let mut kept = String::new();
+        kept.extend(lines.map(|line| format!("{indent}{}{}", line.trim(), self.newline)));
         vec![(begin..after.max(end), kept)]
     }
 
