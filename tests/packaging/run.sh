@@ -21,6 +21,15 @@ say() {
     echo "--- $*"
 }
 
+# Prints the files of the checkout with such names; it may have come without its history.
+named() {
+    local pattern
+    for pattern in "$@"; do
+        git ls-files -- "$pattern" 2>/dev/null ||
+            find . \( -path ./target -o -path ./.git -o -name node_modules \) -prune -o -type f -name "$pattern" -print
+    done
+}
+
 # --- The tools, if those very versions are not there.
 
 if ! cmp -s -- "$here/requirements.txt" "$installed/installed.txt"; then
@@ -46,9 +55,9 @@ fi
 # --- Everything that is YAML, and every script.
 
 say "YAML and scripts"
-mapfile -t yamls < <(git ls-files '*.yml' '*.yaml')
+mapfile -t yamls < <(named '*.yml' '*.yaml')
 yamllint --strict -d '{extends: relaxed, rules: {line-length: disable}}' "${yamls[@]}"
-mapfile -t scripts < <(git ls-files '*.sh' .ci/run)
+mapfile -t scripts < <(named '*.sh' && echo .ci/run)
 mapfile -t of_workflows < <(python3 "$here/scripts.py" "$work" .github/workflows/*.yml)
 shellcheck --severity=warning "${scripts[@]}" "${of_workflows[@]}"
 
