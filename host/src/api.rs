@@ -58,8 +58,9 @@ use crate::{
         responses::recall::Recall,
     },
     chat,
+    clock::now_ms,
     current::Current,
-    failover::{self, Answered, Failover, ledger::now_ms},
+    failover::{self, Answered, Failover},
     policy::generation::Generation,
 };
 

@@ -24,13 +24,14 @@ use tokio::time::Instant;
 use crate::{
     catalog::{Capabilities, Model, ModelId, Traits, names::Found},
     chat::{Request, Unreadable},
+    clock::now_ms,
     failover::{
         attempt::{Hold, Reply},
         budget::Block,
         chain::Chain,
         embed::NoVectors,
         keys::{KeyCount, Keys},
-        ledger::{Ledger, now_ms},
+        ledger::Ledger,
         pacer::Pacer,
     },
     openrouter::{Client, request::Body},

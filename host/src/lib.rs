@@ -10,6 +10,7 @@ pub mod embeddings;
 pub mod routing;
 
 // Adapters: one outside technology each.
+pub mod clock;
 pub mod openrouter;
 pub mod policy;
 pub mod store;

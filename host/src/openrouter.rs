@@ -16,10 +16,7 @@ pub mod probe;
 pub mod request;
 pub mod sse;
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{
@@ -28,6 +25,7 @@ use reqwest::{
 };
 
 use crate::{
+    clock::now_ms,
     embeddings::Vectors,
     openrouter::answer::Answer,
     routing::{Failure, FailureKind, quota::DailyRequests},
@@ -331,10 +329,4 @@ fn network(error: &reqwest::Error) -> Failure {
     let is_own = cause.downcast_ref::<reqwest::Error>().is_some();
     let message = if is_own { what.to_owned() } else { format!("{what}: {cause}") };
     Failure::new(kind, message)
-}
-
-/// Now, in milliseconds since 1970, for hints that name a time of day.
-fn now_ms() -> u64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }

@@ -16,7 +16,7 @@ pub use self::copy::catalog_of;
 use crate::{
     api::admin::wire::catalog::{Failed, Freshness, RefreshCall},
     catalog::{Catalog, Model, change::Change},
-    failover::ledger::now_ms,
+    clock::now_ms,
     openrouter::{Client, models},
     refresh::copy::Copy,
     routing::{Failure, FailureKind},

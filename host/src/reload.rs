@@ -24,9 +24,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     api::admin::wire::policy::{Order, PhaseRow, Refusal, ReloadCall, ReloadReport},
     catalog::Catalog,
+    clock::now_ms,
     config::{Config, load},
     current::{Current, Past, Reloaded},
-    failover::ledger::{Ledger, now_ms},
+    failover::ledger::Ledger,
     policy::{
         Phase, Refused,
         engine::Engine,

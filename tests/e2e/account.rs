@@ -6,7 +6,7 @@
 
 use futures_util::future::join_all;
 use ollama_router::{
-    failover::ledger::now_ms,
+    clock::now_ms,
     sandbox::{reply::Reply, scenario::Scenario},
 };
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
-use ollama_router::{failover::ledger::now_ms, sandbox::reply::Reply};
+use ollama_router::{clock::now_ms, sandbox::reply::Reply};
 use serde_json::{Value, json};
 
 use crate::support::{

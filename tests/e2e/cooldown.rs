@@ -4,7 +4,7 @@
 //! rest is in `failover`; the arithmetic is tested beside `routing::health`.
 
 use ollama_router::{
-    failover::ledger::now_ms,
+    clock::now_ms,
     sandbox::{
         record::View,
         reply::{

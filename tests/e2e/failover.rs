@@ -210,7 +210,7 @@ async fn a_chain_goes_on_to_the_last_attempt_that_is_allowed() {
 async fn a_limit_of_the_minute_is_waited_for_and_the_same_model_answers() {
     let host = Setup::new().models(&["acme/a:free", "acme/b:free"]).start().await;
     for form in FORMS {
-        let reset_ms = ollama_router::failover::ledger::now_ms() + 300;
+        let reset_ms = ollama_router::clock::now_ms() + 300;
         host.sandbox.script("acme/a:free", [Reply::minute_limit(reset_ms)]);
         let answer = host.ask(form, "a:free").await;
         let trail = Some("acme/a:free=rate-limited-minute");

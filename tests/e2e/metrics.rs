@@ -1,6 +1,6 @@
 //! What a scraper reads of `/metrics`, line by line.
 
-use ollama_router::{failover::ledger::now_ms, sandbox::reply::Reply as Upstream};
+use ollama_router::{clock::now_ms, sandbox::reply::Reply as Upstream};
 
 use crate::support::{Host, Setup, ask::FORMS};
 

@@ -154,7 +154,7 @@ async fn a_paid_model_is_unknown_in_free_mode_and_alone_without() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_free_limit_of_the_day_does_not_stop_a_paid_model() {
     let host = start(Setup::new().set("mode.free_mode", "false")).await;
-    let reset_ms = ollama_router::failover::ledger::now_ms() + 3_600_000;
+    let reset_ms = ollama_router::clock::now_ms() + 3_600_000;
     host.sandbox.script(LARGE, [Reply::daily_limit(50, reset_ms)]);
     assert_eq!(host.ask(CHAT, "large:free").await.status, 429);
     assert_eq!(Told::by(&host.ask(CHAT, "dear").await), Told::hello("acme/dear", 1, None));

@@ -14,7 +14,7 @@ mod expected;
 use std::collections::BTreeMap;
 
 use ollama_router::{
-    failover::ledger::now_ms,
+    clock::now_ms,
     sandbox::{
         record::Outcome,
         reply::{Reply as Upstream, step::Gate},

@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use ollama_router::{
-    failover::ledger::now_ms,
+    clock::now_ms,
     sandbox::{Sandbox, reply::Reply as Upstream, scenario::Scenario},
 };
 use rusqlite::Connection;

@@ -192,7 +192,7 @@ async fn a_client_that_leaves_the_queue_makes_no_call() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_while_the_same_model_is_waited_for_makes_no_further_call() {
     let host = Setup::new().models(&[GOOD]).start().await;
-    host.sandbox.script(GOOD, [Reply::minute_limit(ollama_router::failover::ledger::now_ms() + 30_000)]);
+    host.sandbox.script(GOOD, [Reply::minute_limit(ollama_router::clock::now_ms() + 30_000)]);
     tokio::select! {
         answer = host.ask(FORMS[0], "auto") => panic!("{}", answer.text),
         _ = host.state_until(GOOD, |state| state["last_failure"] == "rate-limited-minute") => {}

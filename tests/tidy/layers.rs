@@ -21,23 +21,28 @@ const IMPORTS: &[(&str, &str)] = &[
     ("routing", "catalog"),
     ("chat", "catalog routing"),
     ("embeddings", "chat"),
+    // The clock, which is below all that knows the time.
+    ("clock", ""),
     // Adapters: one outside technology each.
     ("config::load", "config"),
-    ("openrouter", "catalog chat config embeddings routing"),
+    ("openrouter", "catalog chat clock config embeddings routing"),
     ("policy", "catalog config routing"),
-    ("store", "catalog config routing"),
+    ("store", "catalog clock config routing"),
     // Engine: what answers a request.
     ("current", "policy"),
-    ("failover", "catalog chat config current embeddings openrouter policy routing store"),
+    ("failover", "catalog chat clock config current embeddings openrouter policy routing store"),
     // Surface: it meets upstream and the database only through the engine.
-    ("api", "catalog chat config current embeddings failover policy routing"),
+    ("api", "catalog chat clock config current embeddings failover policy routing"),
     // Composition.
     ("telemetry", "config"),
     // It is called by the operators' routes, and tells them how it went.
-    ("refresh", "api catalog config current failover openrouter policy routing"),
-    ("reload", "api catalog config config::load current failover policy routing"),
+    ("refresh", "api catalog clock config current failover openrouter policy routing"),
+    ("reload", "api catalog clock config config::load current failover policy routing"),
     ("app", "api catalog config config::load current failover openrouter policy refresh reload routing store"),
-    ("cli", "api app catalog config config::load failover openrouter policy refresh routing sandbox store telemetry"),
+    (
+        "cli",
+        "api app catalog clock config config::load failover openrouter policy refresh routing sandbox store telemetry",
+    ),
     // The simulated OpenRouter: it knows the wire and nothing of the host.
     ("sandbox", ""),
 ];
@@ -47,10 +52,10 @@ const FACES: [&str; 4] = ["api::anthropic", "api::ollama", "api::openai", "api::
 
 /// All but the domain.
 const BEYOND_DOMAIN: &str =
-    "config::load openrouter policy store current failover api telemetry refresh reload app cli sandbox";
+    "clock config::load openrouter policy store current failover api telemetry refresh reload app cli sandbox";
 
 /// Any module.
-const ANYWHERE: &str = "catalog config routing chat embeddings \
+const ANYWHERE: &str = "catalog config routing chat embeddings clock \
     config::load openrouter policy store current failover api telemetry refresh reload app cli sandbox";
 
 /// Which outside crates may be named in which modules, and why only there.

@@ -31,7 +31,8 @@ use crate::{
         error::{Error, Protocol},
     },
     catalog::ModelId,
-    failover::{self, ledger::now_ms},
+    clock::now_ms,
+    failover,
     routing::plan::Target,
 };
 

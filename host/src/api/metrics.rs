@@ -25,11 +25,9 @@ use prometheus_client::{
 
 use crate::{
     api::{Api, metrics::served::Served},
+    clock::now_ms,
     current::Current,
-    failover::{
-        Failover,
-        ledger::{Ledger, now_ms},
-    },
+    failover::{Failover, ledger::Ledger},
     policy::{generation::Generation, shadow::Compared},
     routing::health::Standing,
 };

@@ -44,7 +44,8 @@ use crate::{
     },
     catalog::{Model, ModelId},
     chat::{Request, chunk::Chunk},
-    failover::{Answered, ledger::now_ms},
+    clock::now_ms,
+    failover::Answered,
     policy::generation::Generation,
     routing::{health::Health, plan::Target},
 };

@@ -36,7 +36,7 @@ use crate::{
         sse, streaming, trail,
     },
     chat::Fields,
-    failover::ledger::now_ms,
+    clock::now_ms,
 };
 
 /// `POST /v1/responses`.

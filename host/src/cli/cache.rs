@@ -30,8 +30,8 @@ use crate::{
         remote::{Address, Remote},
         words::count,
     },
+    clock::now_ms,
     config::load::Loaded,
-    failover::ledger::now_ms,
     refresh::kept::{self, List},
 };
 

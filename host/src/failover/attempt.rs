@@ -25,10 +25,8 @@ use crate::{
         repeats::Repeats,
         tools::ToolCalls,
     },
-    failover::{
-        budget::Scout,
-        ledger::{Ledger, now_ms},
-    },
+    clock::now_ms,
+    failover::{budget::Scout, ledger::Ledger},
     openrouter::{Client, answer::Answer},
     routing::{Failure, FailureKind},
 };

@@ -10,13 +10,13 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     catalog::{Model, ModelId, Traits},
+    clock::now_ms,
     failover::{
         Error, Failover, Try,
         attempt::{Attempt, Hold, Reply},
         blocked,
         budget::{Block, Scout},
         is_free,
-        ledger::now_ms,
     },
     openrouter::{failure::lesson::lesson, request::Body},
     policy::generation::Generation,

@@ -12,8 +12,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
     catalog::{Capabilities, Model, ModelId, Traits, names::Found},
+    clock::now_ms,
     embeddings::{Request, Vectors},
-    failover::{Error, Failover, Try, attempt::Flight, blocked, is_free, ledger::now_ms},
+    failover::{Error, Failover, Try, attempt::Flight, blocked, is_free},
     openrouter::request,
     policy::generation::Generation,
     routing::{

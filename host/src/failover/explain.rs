@@ -5,7 +5,8 @@
 
 use crate::{
     catalog::{Capabilities, Model},
-    failover::{Error, Failover, budget::Block, find, ledger::now_ms},
+    clock::now_ms,
+    failover::{Error, Failover, budget::Block, find},
     policy::generation::{Generation, explain::Explanation},
     routing::{
         health::Standing,

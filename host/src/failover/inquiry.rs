@@ -9,10 +9,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
-    failover::{
-        keys::Keys,
-        ledger::{Ledger, now_ms},
-    },
+    clock::now_ms,
+    failover::{keys::Keys, ledger::Ledger},
     routing::FailureKind,
 };
 

@@ -9,11 +9,12 @@ use std::{
     borrow::Cow,
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use crate::{
     catalog::{Catalog, Model, ModelId},
+    clock::now_ms,
     failover::budget::{Block, Budget},
     routing::{
         Failure, FailureKind, Rests,
@@ -206,12 +207,6 @@ impl Ledger {
     fn suspects(&self) -> MutexGuard<'_, Suspects> {
         self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Returns now, in milliseconds since 1970: the time that is remembered.
-pub fn now_ms() -> u64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn fact(model: u32, health: &Health, now: u64) -> Fact {

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::{catalog::Catalog, failover::ledger::now_ms};
+use crate::{catalog::Catalog, clock::now_ms};
 
 /// The clock is looked at again after this.
 const LONGEST_SLEEP: Duration = Duration::from_hours(1);

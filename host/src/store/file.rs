@@ -10,13 +10,14 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _},
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::{
     catalog::ModelId,
+    clock::now_ms,
     routing::health::Health,
     store::{AccountBlock, schema},
 };
@@ -93,7 +94,7 @@ pub(super) fn peek(path: &Path) -> Option<HashMap<ModelId, Health>> {
 
 /// Renames the file, its log and its index, and returns the new name.
 pub(super) fn set_aside(path: &Path) -> io::Result<PathBuf> {
-    let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let seconds = now_ms() / 1000;
     let aside = (0..ASIDE_NAMES)
         .map(|again| match again {
             0 => with_suffix(path, &format!(".corrupt-{seconds}")),

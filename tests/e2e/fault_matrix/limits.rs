@@ -1,6 +1,6 @@
 //! Section 7.4: limits of the account, of a model, and of nobody knows whom.
 
-use ollama_router::{failover::ledger::now_ms, sandbox::reply::Reply as Upstream};
+use ollama_router::{clock::now_ms, sandbox::reply::Reply as Upstream};
 
 use super::{Fate, Row, check_alone, check_in_turn, check_together, next, patient, told};
 

@@ -23,7 +23,7 @@ use crate::{
         error::{Error, Protocol},
     },
     catalog::Catalog,
-    failover::ledger::now_ms,
+    clock::now_ms,
 };
 
 /// How long a fresh list may take to be in force: starting policies over it takes

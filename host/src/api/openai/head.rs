@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{catalog::ModelId, failover::ledger::now_ms};
+use crate::{catalog::ModelId, clock::now_ms};
 
 /// What every piece of one answer says.
 pub(super) struct Head {

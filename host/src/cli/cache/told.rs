@@ -15,7 +15,7 @@ use crate::{
         table::{self, wrapped},
         words::{bytes, count, moment, span},
     },
-    failover::ledger::now_ms,
+    clock::now_ms,
     refresh::kept::{self, Kept, List},
 };
 

@@ -9,8 +9,8 @@ use crate::{
         doctor::finding::Finding,
         words::{count, span},
     },
+    clock::now_ms,
     config::load::{self, Loaded},
-    failover::ledger::now_ms,
     policy::generation::Generation,
     refresh::kept::{self, List},
 };

@@ -12,8 +12,8 @@ use crate::{
     app,
     catalog::{Model, Traits},
     cli::{doctor::finding::Finding, words::span},
+    clock::now_ms,
     config::load::Loaded,
-    failover::ledger::now_ms,
     openrouter::{Client, key::KeyFacts, models, probe::Seen},
     routing::{Failure, FailureKind},
 };

@@ -10,7 +10,7 @@ use crate::{
         table::{self, Column, Field, Listing, coloured, figures, plain, words},
         words::{day, price, span, tokens},
     },
-    failover::ledger::now_ms,
+    clock::now_ms,
 };
 
 /// A model that will be gone within this many seconds is pointed out: a week.

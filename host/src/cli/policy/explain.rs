@@ -17,8 +17,9 @@ use crate::{
     app::offline,
     catalog::names::AUTO,
     cli::{Common, Failed, block_on, policy::Address, words::span},
+    clock::now_ms,
     config::load::Loaded,
-    failover::{explain::from_scratch, ledger::now_ms},
+    failover::explain::from_scratch,
 };
 
 #[expect(clippy::struct_excessive_bools, reason = "independent flags")]

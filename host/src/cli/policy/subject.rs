@@ -14,11 +14,11 @@ use serde_json::{Map, Value};
 use crate::{
     catalog::Catalog,
     cli::{Common, Failed, ModeFlags, policy::made_up},
+    clock::now_ms,
     config::{
         Logging,
         value::{Level, LogFormat},
     },
-    failover::ledger::now_ms,
     policy::{
         engine::Engine,
         generation::Settings,

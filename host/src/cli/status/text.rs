@@ -12,7 +12,7 @@ use crate::{
         table::{Column, Field, Listing, coloured, figures, plain, words, wrapped},
         words::{count, moment, span},
     },
-    failover::ledger::now_ms,
+    clock::now_ms,
 };
 
 /// Characters of a failure's words that are shown: what is said first is what

@@ -66,7 +66,7 @@ async fn blocks(remote: &Remote, pause: Duration, json: bool) -> Result<ExitCode
 }
 
 fn page(remote: &Remote, seen: &Seen, seconds: u64, columns: usize) -> Vec<String> {
-    let now = moment(crate::failover::ledger::now_ms() / 1000).unwrap_or_default();
+    let now = moment(crate::clock::now_ms() / 1000).unwrap_or_default();
     let mut lines = vec![format!("every {seconds} s, {now}; q to leave"), String::new()];
     match seen {
         Seen::Up(state) => lines.extend(text::lines(remote, state, Some(columns))),
