@@ -115,6 +115,17 @@ struct ModeFlags {
     tool_use_only: Option<bool>,
 }
 
+/// Where a router listens, for the commands that may say so.
+#[derive(Args)]
+struct ListenFlags {
+    /// Port to listen on [default: 11434]
+    #[arg(short, long, value_name = "PORT")]
+    port: Option<u16>,
+    /// Address to listen on [default: 0.0.0.0]
+    #[arg(short = 'H', long, value_name = "HOST")]
+    host: Option<String>,
+}
+
 /// A command that did not work, and the code to end with.
 pub(crate) struct Failed {
     code: u8,

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::App,
-    cli::{Common, Failed, ModeFlags, over},
+    cli::{Common, Failed, ListenFlags, ModeFlags, over},
     config::load::{self, Loaded, Sources},
     sandbox::{Sandbox, scenario::Scenario},
     telemetry,
@@ -36,12 +36,8 @@ const DEMO_KEY: &str = "sk-or-v1-demo";
 /// configuration is wrong.
 #[derive(Args)]
 pub(super) struct Start {
-    /// Port to listen on [default: 11434]
-    #[arg(short, long, value_name = "PORT")]
-    port: Option<u16>,
-    /// Address to listen on [default: 0.0.0.0]
-    #[arg(short = 'H', long, value_name = "HOST")]
-    host: Option<String>,
+    #[command(flatten)]
+    listen: ListenFlags,
     #[command(flatten)]
     mode: ModeFlags,
     /// How much to log: error, warn, info, debug [default: info]
@@ -116,10 +112,10 @@ impl Start {
 
     fn override_with_flags(&self, sources: &mut Sources) {
         let overrides = &mut sources.overrides;
-        if let Some(port) = self.port {
+        if let Some(port) = self.listen.port {
             overrides.push(over("server.port", &port, "--port"));
         }
-        if let Some(host) = &self.host {
+        if let Some(host) = &self.listen.host {
             overrides.push(over("server.host", host, "--host"));
         }
         if let Some(free_mode) = self.mode.free_mode {

@@ -15,7 +15,7 @@ use clap::Args;
 use self::questions::Answers;
 use crate::{
     cli::{
-        Common, Failed, ModeFlags,
+        Common, Failed, ListenFlags, ModeFlags,
         config::{is_interactive, left},
     },
     config::{
@@ -44,12 +44,8 @@ pub(in crate::cli) struct Init {
     /// Ask nothing: what no flag sets stays as it is
     #[arg(short, long)]
     yes: bool,
-    /// Port to listen on [default: 11434]
-    #[arg(short, long, value_name = "PORT")]
-    port: Option<u16>,
-    /// Address to listen on [default: 0.0.0.0]
-    #[arg(short = 'H', long, value_name = "HOST")]
-    host: Option<String>,
+    #[command(flatten)]
+    listen: ListenFlags,
     #[command(flatten)]
     mode: ModeFlags,
 }
@@ -102,8 +98,8 @@ impl Init {
                 .map(Secret::parse)
                 .transpose()
                 .map_err(|why| Failed::usage(anyhow!("--api-key: {why}")))?,
-            port: self.port,
-            host: self.host.clone(),
+            port: self.listen.port,
+            host: self.listen.host.clone(),
             free_mode: self.mode.free_mode,
             tool_use_only: self.mode.tool_use_only,
         };
