@@ -21,14 +21,11 @@ use self::value::{BaseUrl, Host, Level, LogFormat, OnError, Secret, UnknownModel
 pub mod check;
 pub mod load;
 pub mod module;
+pub mod sections;
 pub mod value;
 
 /// The settings whose values are keys, to be shown by nobody unasked.
 const SECRETS: [&str; 4] = ["openrouter.api_key", "openrouter.api_keys", "server.client_keys", "server.admin_key"];
-
-/// The sections that a running router takes over as soon as they change; of the others it
-/// hears at its next start.
-const LIVE_SECTIONS: [&str; 2] = ["mode", "policy"];
 
 /// Holds all settings; `Default` is what runs without a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -227,11 +224,6 @@ pub fn at<'a>(tree: &'a Value, key: &str) -> Option<&'a Value> {
 /// Tells whether the value of a key is a secret.
 pub fn is_secret(key: &str) -> bool {
     SECRETS.contains(&key)
-}
-
-/// Tells whether a running router takes over a change of this key by itself.
-pub fn is_live(key: &str) -> bool {
-    LIVE_SECTIONS.iter().any(|section| key.split('.').next() == Some(section))
 }
 
 impl OpenRouter {

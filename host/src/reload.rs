@@ -25,7 +25,7 @@ use crate::{
     api::admin::wire::policy::{Order, PhaseRow, Refusal, ReloadCall, ReloadReport},
     catalog::Catalog,
     clock::now_ms,
-    config::{Config, load},
+    config::{load, sections},
     current::{Current, Past, Reloaded},
     failover::ledger::Ledger,
     policy::{
@@ -321,7 +321,12 @@ impl Reload {
         steps: &Steps,
     ) -> Result<Option<Generation>, Refused> {
         let fresh = self.read(steps)?;
-        tell_of_restart(&loaded.config, &fresh.config);
+        for section in sections::stale(&loaded.config, &fresh.config) {
+            // Instead of nothing: it is read at the start alone.
+            tracing::warn!(
+                "the section `{section}` of the configuration has changed; it takes effect at the next start"
+            );
+        }
         *loaded = fresh;
         self.modules.move_log(loaded);
         let mut blueprint = self.wanted(before, loaded, catalog, None, steps).await?;
@@ -353,19 +358,4 @@ impl Reload {
 /// Returns a queue for calls, of the length that makes sense.
 pub fn calls() -> (mpsc::Sender<ReloadCall>, mpsc::Receiver<ReloadCall>) {
     mpsc::channel(QUEUE)
-}
-
-/// Some settings are read at the start alone: says so, instead of nothing.
-fn tell_of_restart(old: &Config, new: &Config) {
-    let fixed = [
-        ("openrouter", old.openrouter != new.openrouter),
-        ("server", old.server != new.server),
-        ("failover", old.failover != new.failover),
-        ("cache", old.cache != new.cache),
-        ("store", old.store != new.store),
-        ("logging", old.logging != new.logging),
-    ];
-    for (section, _) in fixed.iter().filter(|(_, changed)| *changed) {
-        tracing::warn!("the section `{section}` of the configuration has changed; it takes effect at the next start");
-    }
 }

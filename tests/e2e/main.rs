@@ -112,6 +112,7 @@ mod cli_cache;
 #[cfg(unix)]
 mod cli_doctor;
 mod cli_help;
+mod cli_live;
 #[cfg(unix)]
 mod cli_models;
 mod cli_policy;

@@ -18,13 +18,14 @@ use crate::{
         config::{is_interactive, kind, left, prompt},
     },
     config::{
-        Config, is_live, is_secret,
+        Config, is_secret,
         load::{
             self, Origin,
             file::{Change, SettingsFile, is_shared},
             keys::Kind,
             listing,
         },
+        sections,
     },
 };
 
@@ -128,7 +129,7 @@ fn write(common: &Common, key: &str, file: &SettingsFile, change: &Change) -> Re
     if is_secret(key) && is_shared(file.path()) {
         writeln!(err, "warning: others can read the file: chmod 600 {path}")?;
     }
-    let when = if is_live(key) { "takes it over at once" } else { "takes it over at its next start" };
+    let when = if sections::is_live(key) { "takes it over at once" } else { "takes it over at its next start" };
     writeln!(err, "a running router {when}")?;
     Ok(ExitCode::SUCCESS)
 }
