@@ -13,6 +13,7 @@ mod doctor;
 mod examples;
 mod models;
 mod policy;
+mod prompt;
 mod remote;
 mod screen;
 mod start;

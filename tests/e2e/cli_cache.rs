@@ -163,13 +163,27 @@ async fn clearing_touches_no_failure_unless_it_is_told_to() {
 async fn on_a_terminal_clearing_asks_first() {
     let scene = Scene::new().await;
     assert!(scene.told(&["cache", "refresh"]).ends_with("ends with 0"));
-    for (typed, code, left) in [("n\r", Some(1), 2), ("\r", Some(1), 2), ("y\r", Some(0), 0)] {
-        let mut terminal = scene.program.terminal(20, 120, &["cache", "clear"]);
+    let rows = [
+        ("no", "n\r", Some(1), 2),
+        ("default", "\r", Some(1), 2),
+        ("ctrl_c", "\u{3}", Some(130), 2),
+        ("escape", "\u{1b}", Some(130), 2),
+        ("yes", "y\r", Some(0), 0),
+    ];
+    for (name, typed, code, left) in rows {
+        // Wide enough for the path of any home.
+        let mut terminal = scene.program.terminal(20, 300, &["cache", "clear"]);
         terminal.shows("Remove 2 files (");
         terminal.types(typed);
         let shown = terminal.ended();
         assert_eq!((shown.code, files(&scene, "").len()), (code, left), "{typed:?}: {}", shown.screen);
+        assert_snapshot!(format!("cache_clear_asked_{name}"), scene.steady(&shown.screen));
     }
+    let told: Vec<String> =
+        ["status", "refresh", "clear"].map(|command| scene.told(&["cache", command, "-p", "1"])).into();
+    assert_snapshot!("cache_without_that_router", told.join("\n\n"));
+    let shown = scene.program.terminal(20, 120, &["cache", "clear"]).ended();
+    assert_eq!((shown.code, &*shown.screen), (Some(0), "there was nothing to remove"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -77,7 +77,7 @@ const ROOMS: &[(&str, &str, &str)] = &[
     ("getrandom hmac", "policy::cache", "the cache of compiled code has the only key of our own"),
     ("http_body reqwest rustls", "openrouter cli::remote", "one place calls upstream, one a running router"),
     ("humantime", "config api cli", "durations are text only for people"),
-    ("inquire rustix", "cli::config", "questions are asked where the settings file is made"),
+    ("inquire rustix", "cli::prompt", "a person is asked in one place"),
     ("notify notify_debouncer_full", "reload", "one place watches files"),
     ("jsonschema", "policy::schema", "settings are held against a schema in one place"),
     ("rand_core wasmtime wasmtime_wasi wit_component", "policy", "one place runs guests"),

@@ -3,17 +3,16 @@
 //! What is shown are the settings in force here: file, environment and flags over the
 //! defaults. What is changed is the file. The questions are in [`init`], what is shown in
 //! [`show`], changes of one key in [`set`], of the whole file in [`edit`]; how a person is
-//! asked, in [`prompt`].
+//! asked, in [`crate::cli::prompt`].
 
 mod edit;
 mod get;
 mod init;
-mod prompt;
 mod set;
 mod show;
 
 use std::{
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, Write as _},
     process::ExitCode,
 };
 
@@ -64,15 +63,4 @@ fn path(common: &Common) -> Result<ExitCode, Failed> {
 /// Checks that a name is one, before anything is read.
 fn kind(name: &str) -> Result<keys::Kind, Failed> {
     keys::kind(name).map_err(|message| Failed::usage(anyhow::anyhow!(message)))
-}
-
-/// Tells whether there is a person to ask.
-fn is_interactive() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
-}
-
-/// Ends a command that the person at the terminal has left, as a shell ends one.
-fn left(words: &str) -> Result<ExitCode, Failed> {
-    writeln!(anstream::stderr(), "{words}")?;
-    Ok(ExitCode::from(130))
 }

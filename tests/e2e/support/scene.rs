@@ -114,7 +114,7 @@ fn without_spans(line: &str) -> String {
     };
     let mut words: Vec<String> = Vec::new();
     for word in line.split(' ') {
-        let (core, tail) = word.split_at(word.trim_end_matches([',', ';', ':']).len());
+        let (core, tail) = word.split_at(word.trim_end_matches([',', ';', ':', '?']).len());
         let is_unit = ["B", "KiB", "MiB", "GiB"].contains(&core.trim_end_matches(')'));
         match words.last_mut() {
             Some(last) if is_span(core) && last == "SPAN" => *last = format!("SPAN{tail}"),

@@ -19,6 +19,7 @@ use crate::{
     cli::{
         Common, Failed, block_on,
         cache::Place,
+        prompt::{confirm, is_interactive, left},
         remote::Address,
         words::{bytes, count},
     },
@@ -26,6 +27,9 @@ use crate::{
     refresh::kept::{self, Kept},
     store::{self, Store},
 };
+
+/// What is said if the answer is no.
+const UNTOUCHED: &str = "nothing was removed";
 
 /// How long the database may take to forget.
 const STORE_GRACE: Duration = Duration::from_secs(3);
@@ -66,9 +70,13 @@ impl Clear {
             return Err(Failed::usage(anyhow!("{} is another machine; {there}", place.remote.base())));
         };
         let files = self.files(folder)?;
-        if !self.may(&files)? {
-            writeln!(anstream::stderr(), "nothing was removed")?;
-            return Ok(ExitCode::from(1));
+        match self.may(&files)? {
+            Some(true) => {}
+            Some(false) => {
+                writeln!(anstream::stderr(), "{UNTOUCHED}")?;
+                return Ok(ExitCode::from(1));
+            }
+            None => return left(UNTOUCHED),
         }
         remove(&files)?;
         let forgotten = if self.failures { Some(forget(&loaded, &place)?) } else { None };
@@ -88,19 +96,14 @@ impl Clear {
         Ok(files)
     }
 
-    /// Asks, if there is somebody to ask.
-    fn may(&self, files: &[Kept]) -> io::Result<bool> {
-        let is_terminal = io::IsTerminal::is_terminal(&io::stdin()) && io::IsTerminal::is_terminal(&io::stderr());
-        if self.yes || !is_terminal || (files.is_empty() && !self.failures) {
-            return Ok(true);
+    /// Asks, if there is somebody to ask and something to remove; none if they left.
+    fn may(&self, files: &[Kept]) -> Result<Option<bool>, Failed> {
+        if self.yes || !is_interactive() || (files.is_empty() && !self.failures) {
+            return Ok(Some(true));
         }
         let failures = if self.failures { " and all failures" } else { "" };
-        let mut err = anstream::stderr();
-        write!(err, "Remove {} ({}){failures}? [y/N] ", count(files.len(), "file"), bytes(size(files)))?;
-        err.flush()?;
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer)?;
-        Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+        let question = format!("Remove {} ({}){failures}?", count(files.len(), "file"), bytes(size(files)));
+        confirm(&question, false, None)
     }
 
     fn tell(&self, files: &[Kept], forgotten: Option<&[String]>, is_running: bool) -> Result<(), Failed> {

@@ -17,11 +17,8 @@ use tempfile::NamedTempFile;
 use crate::{
     cli::{
         Common, Failed,
-        config::{
-            init::FRESH,
-            is_interactive,
-            prompt::{self, outlive_ctrl_c},
-        },
+        config::init::FRESH,
+        prompt::{self, is_interactive, outlive_ctrl_c},
     },
     config::load::file::{SettingsFile, private_folder},
 };

@@ -16,7 +16,7 @@ use self::questions::Answers;
 use crate::{
     cli::{
         Common, Failed, ListenFlags, ModeFlags,
-        config::{is_interactive, left},
+        prompt::{is_interactive, left},
     },
     config::{
         load::{

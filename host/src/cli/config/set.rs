@@ -15,7 +15,8 @@ use serde_json::Value;
 use crate::{
     cli::{
         Common, Failed,
-        config::{is_interactive, kind, left, prompt},
+        config::kind,
+        prompt::{self, is_interactive, left},
     },
     config::{
         Config, is_secret,

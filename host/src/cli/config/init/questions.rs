@@ -11,10 +11,8 @@ use std::{
 use crate::{
     cli::{
         Failed,
-        config::{
-            init::key::{self, Verdict},
-            prompt::{confirm, hidden, number, outlive_ctrl_c},
-        },
+        config::init::key::{self, Verdict},
+        prompt::{confirm, hidden, number, outlive_ctrl_c},
     },
     config::{
         load::{Loaded, Origin, file::SettingsFile},

@@ -3,11 +3,25 @@
 //! The only file that knows the crate for it. A question that is left, with Ctrl-C or
 //! Escape, has no answer; what follows from that is for the asker to say.
 
-use std::io;
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    process::ExitCode,
+};
 
 use inquire::{Confirm, CustomType, InquireError, Password, PasswordDisplayMode};
 
 use crate::cli::{Failed, block_on};
+
+/// Tells whether there is a person to ask.
+pub(super) fn is_interactive() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Ends a command that the person at the terminal has left, as a shell ends one.
+pub(super) fn left(words: &str) -> Result<ExitCode, Failed> {
+    writeln!(anstream::stderr(), "{words}")?;
+    Ok(ExitCode::from(130))
+}
 
 /// Asks for something that nobody should see: each letter is shown as a star.
 pub(super) fn hidden(question: &str, help: Option<&str>) -> Result<Option<String>, Failed> {
