@@ -11,6 +11,7 @@ mod config;
 mod crash;
 mod doctor;
 mod examples;
+mod lines;
 mod models;
 mod policy;
 mod prompt;

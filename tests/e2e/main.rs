@@ -108,6 +108,8 @@ mod cli;
 
 // The same, command by command: whole outputs, off a terminal and on one.
 #[cfg(unix)]
+mod cli_authors;
+#[cfg(unix)]
 mod cli_cache;
 #[cfg(unix)]
 mod cli_doctor;
@@ -115,6 +117,7 @@ mod cli_help;
 mod cli_live;
 #[cfg(unix)]
 mod cli_models;
+#[cfg(unix)]
 mod cli_policy;
 #[cfg(unix)]
 mod cli_start;

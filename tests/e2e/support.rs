@@ -7,6 +7,7 @@
 
 pub mod ask;
 mod ends;
+pub mod mask;
 pub mod models;
 pub mod program;
 pub mod scene;

@@ -1,53 +1,49 @@
 //! `policy`: look at what chooses models, change it, make one.
 //!
-//! What changes it, and what was in force before, is in [`change`]; why it decides as
-//! it does, in [`explain`]; what another would have decided, in [`replay`]. The
-//! commands for authors ([`check`], [`inspect`], [`run`], [`mod@bench`], [`new`]) need no
+//! How it stands is in [`list`]; what changes it, in [`change`]; what was in force
+//! before, in [`history`]; why it decides as it does, in [`explain`]; what another would
+//! have decided, in [`replay`]. The commands for authors ([`check`], [`inspect`], [`run`], [`mod@bench`], [`new`]) need no
 //! router.
 
 mod bench;
 mod change;
 mod check;
 mod explain;
+mod history;
 mod inspect;
+mod list;
 mod made_up;
 mod new;
+mod phases;
 mod question;
 mod replay;
 mod run;
 mod subject;
 mod templates;
 
-use std::{
-    fs,
-    io::{self, Write as _},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{fs, io::Write as _, path::PathBuf, process::ExitCode};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
-use comfy_table::{Table, presets::NOTHING};
 
 use crate::{
-    api::admin::wire::policy::{ComparedRow, PolicyRow},
-    cli::{
-        Common, Failed, block_on,
-        remote::{Address, Remote},
-    },
-    policy::component,
+    cli::{Common, Failed, block_on, remote::Remote, words::bytes},
+    policy::{component, interfaces::Interfaces},
 };
+
+/// How much of a digest is shown to people.
+const SHORT_DIGEST: usize = 12;
 
 #[derive(Subcommand)]
 pub(super) enum Policy {
     /// Show the policies in force: how they stand, how often they were asked and failed
-    List(List),
+    List(list::List),
     /// Read the policy, its settings and the filter again, and put them in force if they are sound
     Reload(change::Reload),
     /// Put an earlier policy with its settings in force again
     Rollback(change::Rollback),
     /// Show which policies and settings were in force, and why they went
-    History(change::History),
+    History(history::History),
     Check(check::Check),
     Inspect(inspect::Inspect),
     Run(run::Run),
@@ -59,15 +55,6 @@ pub(super) enum Policy {
     Replay(replay::ReplayLog),
     /// Make a component of a core module that Cargo built for wasm32-unknown-unknown
     Wrap(Wrap),
-}
-
-#[derive(Args)]
-pub(super) struct List {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    address: Address,
 }
 
 #[derive(Args)]
@@ -99,69 +86,34 @@ impl Policy {
     }
 }
 
-impl List {
-    fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
-        let remote = self.address.remote(common)?;
-        let Some(policies) = block_on(remote.get::<Vec<PolicyRow>>("/router/policy"))? else {
-            return not_running(&remote);
-        };
-        if self.json {
-            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&policies)?)?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        let mut table = Table::new();
-        table.load_style(NOTHING).set_header([
-            "NAME",
-            "VERSION",
-            "DIGEST",
-            "STATE",
-            "GENERATION",
-            "CALLS",
-            "FAILED",
-            "P99",
-            "SOURCE",
-        ]);
-        for policy in &policies {
-            table.add_row([
-                policy.name.as_str(),
-                policy.version.as_str(),
-                policy.digest.get(..12).unwrap_or(&policy.digest),
-                policy.state.as_str(),
-                &policy.generation.to_string(),
-                &policy.calls.to_string(),
-                &policy.faults.to_string(),
-                &policy.p99_us.map_or_else(|| "-".to_owned(), |us| format!("{us} \u{b5}s")),
-                policy.source.as_str(),
-            ]);
-        }
-        let mut out = anstream::stdout();
-        writeln!(out, "{table}")?;
-        for compared in policies.iter().filter_map(|policy| policy.compared) {
-            let ComparedRow { sample_percent, same, other_order, other_first, failed } = compared;
-            writeln!(
-                out,
-                "\nthe shadow is asked on {sample_percent} % of the requests: {same} decisions are the same, \
-                 {other_order} differ in their order alone, {other_first} in the first choice, {failed} failed"
-            )?;
-        }
-        // All of a chain have the same.
-        if let Some(refused) = policies.iter().find_map(|policy| policy.refused.as_ref()) {
-            writeln!(out, "\nrefused at {}: {}", refused.phase, refused.reason)?;
-        }
-        Ok(ExitCode::SUCCESS)
-    }
-}
-
 impl Wrap {
     fn run(&self) -> Result<ExitCode, Failed> {
         let module = fs::read(&self.module).with_context(|| format!("cannot read {}", self.module.display()))?;
-        let component = component::wrap(&module).with_context(|| format!("cannot wrap {}", self.module.display()))?;
+        let cannot = || format!("cannot wrap {}", self.module.display());
+        if !Interfaces::parse(&module).with_context(cannot)?.was_module {
+            return Err(anyhow!("{} is a component already, and can be used as it is", self.module.display()).into());
+        }
+        let component = component::wrap(&module).with_context(cannot)?;
+        let size = bytes(component.len() as u64);
         fs::write(&self.output, component).with_context(|| format!("cannot write {}", self.output.display()))?;
+        writeln!(anstream::stderr(), "wrote {} ({size})", self.output.display())?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 fn not_running(remote: &Remote) -> Result<ExitCode, Failed> {
-    writeln!(anstream::stderr(), "no router is running at {}; start one with `ollama-router start`", remote.base())?;
+    let missing = block_on(async { Ok(remote.missing().await) })?;
+    writeln!(anstream::stderr(), "{missing}")?;
     Ok(ExitCode::from(1))
+}
+
+/// Writes a score, which is for comparing: to the thousandth.
+fn rounded(score: f32) -> String {
+    let text = format!("{score:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// Returns as much of a digest as people compare.
+fn short(digest: &str) -> &str {
+    digest.get(..SHORT_DIGEST).unwrap_or(digest)
 }

@@ -1,19 +1,17 @@
 //! Tables that fit the terminal, and are whole where there is none.
 //!
 //! On a narrow terminal the columns that are needed least are left out, and if that
-//! is not enough the widest one is shortened. Colours are always put in; the stream
-//! that prints them takes them out where they are not wanted.
+//! is not enough the widest ones are shortened. Colours are always put in; the stream
+//! that prints them takes them out where they are not wanted. Lines that are no table
+//! are in `lines`.
 
-use std::io;
+use std::io::{self, Write as _};
 
 use comfy_table::{Cell, CellAlignment, Color, Table, presets::NOTHING};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// Spaces between columns.
 const GAP: usize = 2;
-
-/// The narrowest that a column is made.
-const NARROWEST: usize = 8;
 
 /// A column.
 #[derive(Clone, Copy)]
@@ -51,10 +49,13 @@ pub(super) const fn figures(title: &'static str, spare: u8) -> Column {
 
 /// Returns a field of some text; nothing is shown as `-`.
 pub(super) fn plain(text: impl Into<String>) -> Field {
-    let text: String = text.into();
-    // A message of an upstream may hold anything.
-    let text = text.split(|letter: char| letter.is_control()).collect::<Vec<_>>().join(" ");
+    let text = plain_text(&text.into());
     Field { text: if text.is_empty() { "-".to_owned() } else { text }, colour: None }
+}
+
+/// Returns a text that does nothing to a terminal: what others wrote may hold anything.
+pub(super) fn plain_text(text: &str) -> String {
+    text.split(|letter: char| letter.is_control()).collect::<Vec<_>>().join(" ")
 }
 
 /// Returns a field of some text in a colour.
@@ -65,7 +66,13 @@ pub(super) fn coloured(text: impl Into<String>, colour: Color) -> Field {
 /// Returns how wide the terminal is on which standard output is shown; `None` if
 /// it goes elsewhere, and is to be whole.
 pub(super) fn width() -> Option<usize> {
-    if !io::IsTerminal::is_terminal(&io::stdout()) {
+    width_of(&io::stdout())
+}
+
+/// Returns how wide the terminal is on which a stream is shown; `None` if it goes
+/// elsewhere.
+pub(super) fn width_of(stream: &impl io::IsTerminal) -> Option<usize> {
+    if !stream.is_terminal() {
         return None;
     }
     crossterm::terminal::size().ok().map(|(columns, _)| usize::from(columns)).filter(|columns| *columns > 0)
@@ -82,6 +89,12 @@ impl Listing {
         self.rows.push(row);
     }
 
+    /// Prints it to standard output.
+    pub(super) fn print(&self) -> io::Result<()> {
+        let mut out = anstream::stdout();
+        self.lines(width()).iter().try_for_each(|line| writeln!(out, "{line}"))
+    }
+
     /// Returns its lines, each no wider than `width` if there is one, and no space at their ends.
     pub(super) fn lines(&self, width: Option<usize>) -> Vec<String> {
         // Colours are for the stream that prints them to take out, not for the table to guess at.
@@ -93,7 +106,7 @@ impl Listing {
         };
         let mut table = Table::new();
         table.load_style(NOTHING).enforce_styling().style_text_only();
-        table.set_header(kept.iter().map(|place| self.columns[*place].title));
+        table.set_header(kept.iter().map(|place| shortened(self.columns[*place].title, widths[*place])));
         for row in &self.rows {
             table.add_row(kept.iter().filter_map(|place| Some(cell(row.get(*place)?, widths[*place]))));
         }
@@ -115,7 +128,8 @@ impl Listing {
         fields.chain([self.columns[place].title.width()]).max().unwrap_or_default()
     }
 
-    /// Returns the columns that have room, and narrows the widest if need be.
+    /// Returns the columns that have room, and narrows the widest if need be: as far as
+    /// the next, and then both.
     fn fit(&self, widths: &mut [usize], width: usize) -> Vec<usize> {
         let mut kept: Vec<usize> = (0..widths.len()).collect();
         let total = |kept: &[usize], widths: &[usize]| {
@@ -128,9 +142,14 @@ impl Listing {
                 None => break,
             }
         }
-        let surplus = total(&kept, widths).saturating_sub(width);
-        if let Some(widest) = kept.iter().copied().max_by_key(|place| widths[*place]).filter(|_| surplus > 0) {
-            widths[widest] = widths[widest].saturating_sub(surplus).max(NARROWEST);
+        let mut surplus = total(&kept, widths).saturating_sub(width);
+        while surplus > 0 {
+            let Some(widest) = kept.iter().copied().max_by_key(|place| widths[*place]) else { break };
+            if widths[widest] <= 1 {
+                break;
+            }
+            widths[widest] -= 1;
+            surplus -= 1;
         }
         kept
     }
@@ -158,22 +177,4 @@ pub(super) fn shortened(text: &str, width: usize) -> String {
     };
     let kept: String = text.chars().take_while(fits).collect();
     format!("{}…", kept.trim_end())
-}
-
-/// Returns a text in lines of whole words, each no wider than `width` if there is one.
-pub(super) fn wrapped(text: &str, width: Option<usize>) -> Vec<String> {
-    let text = plain(text).text;
-    let Some(width) = width else { return vec![text] };
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.width() + 1 + word.width() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }

@@ -62,6 +62,24 @@ impl Program {
     }
 }
 
+impl Shown {
+    /// Returns how wide the widest line is that was written, without its colours; one that
+    /// is wider than the terminal was broken there.
+    pub fn widest(&self) -> usize {
+        let (mut widest, mut width, mut in_colour) = (0, 0, false);
+        for letter in self.raw.chars() {
+            match letter {
+                '\u{1b}' => in_colour = true,
+                _ if in_colour => in_colour = !letter.is_ascii_alphabetic(),
+                '\r' | '\n' => width = 0,
+                _ => width += 1,
+            }
+            widest = widest.max(width);
+        }
+        widest
+    }
+}
+
 impl Terminal {
     /// Waits until the screen shows these words, and returns all that it shows then.
     pub fn shows(&mut self, words: &str) -> String {

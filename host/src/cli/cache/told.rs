@@ -12,18 +12,16 @@ use crate::{
     catalog::change::Change,
     cli::{
         cache::Place,
-        table::{self, wrapped},
+        lines::{LABEL, labelled, marked},
+        table,
         words::{bytes, count, moment, span},
     },
     clock::now_ms,
     refresh::kept::{self, Kept, List},
 };
 
-/// Models that are named one by one; of more only the number is told.
-const NAMED: usize = 20;
-
-/// How wide the names of lines are.
-const LABEL: usize = 10;
+/// How far names stand to the right of what is said of them.
+const INDENT: usize = 2;
 
 /// What `cache status` says.
 #[derive(Serialize)]
@@ -142,11 +140,10 @@ impl Told {
     pub(super) fn print(&self) -> io::Result<()> {
         let mut out = anstream::stdout();
         let now = now_ms() / 1000;
-        let width = table::width().map(|width| width.saturating_sub(LABEL));
-        let mut add = |label: &str, text: &str| {
-            let labels = std::iter::once(label).chain(std::iter::repeat(""));
-            wrapped(text, width).iter().zip(labels).try_for_each(|(line, label)| writeln!(out, "{label:<LABEL$}{line}"))
-        };
+        let width = table::width();
+        let room = width.map(|width| width.saturating_sub(LABEL));
+        let mut add =
+            |label: &str, text: &str| labelled(label, text, width).iter().try_for_each(|line| writeln!(out, "{line}"));
         if let Some(problem) = &self.problem {
             add("list", problem)?;
         }
@@ -168,7 +165,8 @@ impl Told {
                 let ago = span(now.saturating_sub(change.at));
                 let kind = if Some(change.at) == self.fetched { "the last refresh" } else { "an earlier refresh" };
                 add("changed", &format!("{ago} ago, by {kind}: {} new, {} gone", change.new.len(), change.gone.len()))?;
-                named("+", &change.new).iter().chain(&named("-", &change.gone)).try_for_each(|line| add("", line))?;
+                let names = [marked('+', &change.new, room), marked('-', &change.gone, room)].concat();
+                names.iter().try_for_each(|line| add("", line))?;
             }
             None if self.fetched.is_some() => add("changed", "nothing yet")?,
             None => {}
@@ -193,7 +191,9 @@ pub(super) fn refreshed(refreshed: &Refreshed) -> io::Result<()> {
         Some(_) => writeln!(out, "{} new, {} gone since the last list", new.len(), gone.len())?,
         None => writeln!(out, "there was no list before")?,
     }
-    named("+", new).iter().chain(&named("-", gone)).try_for_each(|line| writeln!(out, "  {line}"))?;
+    let room = table::width().map(|width| width.saturating_sub(INDENT));
+    let names = [marked('+', new, room), marked('-', gone, room)].concat();
+    names.iter().try_for_each(|line| writeln!(out, "{:INDENT$}{line}", ""))?;
     match visible {
         Some(visible) if *in_force => writeln!(out, "in force: clients can use {}", count(*visible, "model")),
         Some(_) => writeln!(out, "not in force yet; see `ollama-router status`"),
@@ -221,10 +221,4 @@ fn next(due: u64, now: u64, is_running: bool) -> String {
         None if is_running => "is being fetched".to_owned(),
         None => "grown old: the next start fetches it anew".to_owned(),
     }
-}
-
-fn named(mark: &str, models: &[String]) -> Vec<String> {
-    let more = models.len().saturating_sub(NAMED);
-    let more = (more > 0).then(|| format!("{mark} {more} more"));
-    models.iter().take(NAMED).map(|model| format!("{mark} {model}")).chain(more).collect()
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use crossterm::style::Stylize as _;
 use serde::Serialize;
 
-use crate::cli::table::{self, wrapped};
+use crate::cli::{lines::wrapped, table};
 
 /// How wide the first two columns are, with the spaces after them.
 const VERDICT: usize = 9;

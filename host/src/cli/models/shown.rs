@@ -1,13 +1,13 @@
 //! How models are shown: a table that fits the terminal. Asks nothing.
 
-use std::io::{self, Write as _};
+use std::io;
 
 use comfy_table::Color;
 
 use crate::{
     api::admin::wire::ModelRow,
     cli::{
-        table::{self, Column, Field, Listing, coloured, figures, plain, words},
+        table::{Column, Field, Listing, coloured, figures, plain, words},
         words::{day, price, span, tokens},
     },
     clock::now_ms,
@@ -43,8 +43,7 @@ pub(super) fn print(models: &[ModelRow], with_hidden: bool) -> io::Result<()> {
         row.push(plain(&model.id));
         listing.add(row);
     }
-    let mut out = anstream::stdout();
-    listing.lines(table::width()).iter().try_for_each(|line| writeln!(out, "{line}"))
+    listing.print()
 }
 
 fn facts(model: &ModelRow) -> Vec<Field> {

@@ -9,20 +9,24 @@ use std::{
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use serde_json::{Value, json};
 
 use crate::{
     cli::{
         Failed, block_on,
+        lines::{say, tell},
         policy::{
             made_up,
             question::Request,
             subject::{self, Subject},
         },
+        table::{Column, Listing, figures, plain, words},
+        words::bytes,
     },
     policy::workbench::timing::{self, Timings},
 };
+
+const COLUMNS: [Column; 4] = [words("STEP", 0), figures("TIMES", 1), figures("P50", 0), figures("P99", 2)];
 
 const EXAMPLES: &str = "\
 Example:
@@ -88,7 +92,7 @@ impl BenchFile {
         }
         let build = if cfg!(debug_assertions) { "a build for tests, slower than others" } else { "a release build" };
         let version = env!("CARGO_PKG_VERSION");
-        writeln!(anstream::stderr(), "figures of this machine and of ollama-router {version}, {build}")?;
+        say(&format!("figures of this machine and of ollama-router {version}, {build}"))?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -148,18 +152,15 @@ fn json(measured: &Measured) -> Value {
 }
 
 fn print(measured: &Measured) -> Result<(), Failed> {
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_header(["STEP", "TIMES", "P50", "P99"]);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    let mut listing = Listing::new(&COLUMNS);
     for timings in &measured.timings {
-        let ms = |share| format!("{:.3} ms", timings.within(share).as_secs_f64() * 1000.0);
-        table.add_row([timings.step.to_owned(), timings.times().to_string(), ms(0.5), ms(0.99)]);
+        let ms = |share| plain(format!("{:.3} ms", timings.within(share).as_secs_f64() * 1000.0));
+        listing.add(vec![plain(timings.step), plain(timings.times().to_string()), ms(0.5), ms(0.99)]);
     }
+    listing.print()?;
     let Measured { policy, models, candidates, memory_bytes, .. } = measured;
-    let mut out = anstream::stdout();
-    writeln!(out, "{table}\n")?;
-    writeln!(out, "{policy}, {models} models, {candidates} candidates; {memory_bytes} bytes of memory an instance")?;
+    let memory = bytes(*memory_bytes as u64);
+    writeln!(io::stdout())?;
+    tell(&format!("{policy}, {models} models, {candidates} candidates; {memory} of memory an instance"))?;
     Ok(())
 }

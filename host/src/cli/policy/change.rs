@@ -1,4 +1,4 @@
-//! `policy reload`, `policy rollback`, `policy history`: what is in force, and what was.
+//! `policy reload`, `policy rollback`: what is to be in force.
 //!
 //! A running router does the work; here is only what is asked and how it is told.
 
@@ -8,20 +8,22 @@ use std::{
 };
 
 use clap::Args;
-use comfy_table::{Table, presets::NOTHING};
-use jiff::Timestamp;
 use serde_json::json;
 
 use crate::{
-    api::admin::wire::policy::{DryRun, PastRow, PhaseRow, ReloadReport},
+    api::admin::wire::policy::{DryRun, Refusal, ReloadReport},
     cli::{
         Common, Failed, block_on,
-        policy::{Address, not_running},
+        lines::{self, marked, say},
+        policy::{not_running, phases},
+        remote::Address,
+        table,
+        words::count,
     },
 };
 
-/// How much of a digest is shown to people.
-const SHORT_DIGEST: usize = 12;
+/// How far ids stand to the right of what is said of them.
+const INDENT: usize = 2;
 
 #[derive(Args)]
 pub(in crate::cli) struct Reload {
@@ -50,15 +52,6 @@ pub(in crate::cli) struct Rollback {
     address: Address,
 }
 
-#[derive(Args)]
-pub(in crate::cli) struct History {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    address: Address,
-}
-
 impl Reload {
     /// Ends with 0 if what is in force is what is on disk, or may be; with 1 if not.
     pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
@@ -73,10 +66,7 @@ impl Reload {
         if self.json {
             writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
         } else if let Some(refused) = refused {
-            let stays = format!("{chain} stays in force, generation {generation}");
-            let mut err = anstream::stderr();
-            report.phases.iter().try_for_each(|phase| writeln!(err, "{}", line(phase)))?;
-            writeln!(err, "refused at {}: {}\n{stays}", refused.phase, refused.reason)?;
+            refuse(&report, refused)?;
         } else if let Some(dry_run) = dry_run {
             tell(dry_run)?;
         } else {
@@ -87,28 +77,37 @@ impl Reload {
     }
 }
 
-/// A phase in a line.
-fn line(PhaseRow { policy, phase, status, took_us, .. }: &PhaseRow) -> String {
-    let ms = std::time::Duration::from_micros(*took_us).as_secs_f64() * 1000.0;
-    format!("{phase:<12} {status:<6} {ms:>8.1} ms  {policy}")
+/// Tells why nothing was changed, and how far it came.
+fn refuse(report: &ReloadReport, refused: &Refusal) -> io::Result<()> {
+    let mut err = anstream::stderr();
+    let ReloadReport { chain, generation, phases, .. } = report;
+    let lines = phases::listing(phases).lines(table::width_of(&io::stderr()));
+    lines.iter().try_for_each(|line| writeln!(err, "{line}"))?;
+    say(&format!("refused at {}: {}", refused.phase, refused.reason))?;
+    say(&format!("{chain} stays in force, generation {generation}"))
 }
 
 /// Tells what a change would change.
 fn tell(run: &DryRun) -> io::Result<()> {
+    let room = table::width().map(|width| width.saturating_sub(INDENT));
     let mut out = anstream::stdout();
-    writeln!(out, "{} would be in force", run.chain)?;
-    for (word, ids) in [("shown", &run.shown), ("hidden", &run.hidden)] {
+    lines::tell(&format!("{} would be in force", run.chain))?;
+    for (mark, word, ids) in [('+', "shown", &run.shown), ('-', "hidden", &run.hidden)] {
         if !ids.is_empty() {
-            writeln!(out, "{} more models {word}: {}", ids.len(), ids.join(", "))?;
+            writeln!(out, "{} would be {word}:", count(ids.len(), "more model"))?;
+            marked(mark, ids, room).iter().try_for_each(|line| writeln!(out, "{:INDENT$}{line}", ""))?;
         }
     }
     let DryRun { decisions, other_order, other_first, failed, .. } = run;
+    if *decisions == 0 {
+        return lines::tell("nothing was decided over these models yet that could be compared");
+    }
     let others = other_order + other_first + failed;
-    writeln!(
-        out,
-        "of the last {decisions} decisions {others} would change: {other_order} in their order alone, {other_first} in \
-         the first choice, {failed} could not be made"
-    )
+    lines::tell(&format!(
+        "of the last {} {others} would change: {other_order} in their order alone, {other_first} in the first choice, \
+         {failed} could not be made",
+        count(usize::try_from(*decisions).unwrap_or(usize::MAX), "decision")
+    ))
 }
 
 impl Rollback {
@@ -123,42 +122,13 @@ impl Rollback {
         if self.json {
             writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
         } else if let Some(refused) = refused {
-            writeln!(anstream::stderr(), "not rolled back: {}", refused.reason)?;
+            say(&format!("not rolled back: {}", refused.reason))?;
         } else {
             writeln!(anstream::stdout(), "{chain} is in force again, as generation {generation}")?;
             let hint = "what the files say is held back until they change, or until `ollama-router policy reload`";
-            writeln!(anstream::stderr(), "{hint}")?;
+            say(hint)?;
         }
         Ok(ended(&report))
-    }
-}
-
-impl History {
-    pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
-        let remote = self.address.remote(common)?;
-        let Some(past) = block_on(remote.get::<Vec<PastRow>>("/router/policy/history"))? else {
-            return not_running(&remote);
-        };
-        if self.json {
-            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&past)?)?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        let mut table = Table::new();
-        table.load_style(NOTHING).set_header(["GENERATION", "SINCE", "POLICY", "DIGEST", "STATE", "WHY"]);
-        for row in &past {
-            let since = i64::try_from(row.since_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-            let digests = row.digests.iter().map(|digest| digest.get(..SHORT_DIGEST).unwrap_or(digest));
-            table.add_row([
-                row.generation.to_string(),
-                since.map(|since| format!("{since:.0}")).unwrap_or_default(),
-                row.policy.clone(),
-                digests.collect::<Vec<_>>().join(", "),
-                row.state.clone(),
-                row.why.clone().unwrap_or_default(),
-            ]);
-        }
-        writeln!(anstream::stdout(), "{table}")?;
-        Ok(ExitCode::SUCCESS)
     }
 }
 

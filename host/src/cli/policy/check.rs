@@ -10,9 +10,14 @@ use clap::Args;
 use serde_json::json;
 
 use crate::{
+    api::admin::wire::policy::PhaseRow,
     cli::{
         Common, Failed, block_on,
-        policy::subject::{self, Subject},
+        lines::say,
+        policy::{
+            phases,
+            subject::{self, Subject},
+        },
     },
     policy::steps::Step,
 };
@@ -48,26 +53,20 @@ impl Check {
             let rows: Vec<_> = steps.iter().map(row).collect();
             writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&rows)?)?;
         } else {
-            let mut out = anstream::stdout();
-            steps.iter().try_for_each(|step| writeln!(out, "{}", line(step)))?;
+            phases::listing(&PhaseRow::all(&steps)).print()?;
+        }
+        if let Some((phase, reason)) = steps.iter().find_map(|step| Some((step.phase, step.refused()?))) {
+            say(&format!("refused at {phase}: {reason}"))?;
         }
         let Some(bench) = bench else { return Ok(ExitCode::from(1)) };
         let (shown, all) = (bench.visible.len(), bench.setup.catalog.models().len());
-        writeln!(anstream::stderr(), "{}/{} is sound; it shows {shown} of {all} models", bench.name, bench.version)?;
+        say(&format!("{}/{} is sound; it shows {shown} of {all} models", bench.name, bench.version))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 fn ms(step: &Step) -> f64 {
     (step.took.as_secs_f64() * 10_000.0).round() / 10.0
-}
-
-fn line(step: &Step) -> String {
-    let phase = step.phase.as_str();
-    match step.refused() {
-        None => format!("{phase:<12} ok {:>8.1} ms", ms(step)),
-        Some(reason) => format!("{phase:<12} FAILED: {reason}"),
-    }
 }
 
 fn row(step: &Step) -> serde_json::Value {

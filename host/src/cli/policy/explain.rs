@@ -10,17 +10,26 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Args;
-use comfy_table::{Table, presets::NOTHING};
+use comfy_table::Color;
 
 use crate::{
     api::admin::wire::explain::{AskedFor, Explained, Verdict},
     app::offline,
     catalog::names::AUTO,
-    cli::{Common, Failed, block_on, policy::Address, words::span},
+    cli::{
+        Common, Failed, block_on,
+        policy::rounded,
+        remote::Address,
+        table::{Column, Listing, coloured, figures, plain, words},
+        words::span,
+    },
     clock::now_ms,
     config::load::Loaded,
     failover::explain::from_scratch,
 };
+
+const COLUMNS: [Column; 5] =
+    [words("MODEL", 0), words("VERDICT", 0), words("BY", 2), words("WHY", 0), figures("SCORE", 3)];
 
 #[expect(clippy::struct_excessive_bools, reason = "independent flags")]
 #[derive(Args)]
@@ -123,11 +132,20 @@ fn print(explained: &Explained) -> io::Result<()> {
     if let Some(limit) = limit {
         writeln!(anstream::stderr(), "no free model is tried until the account's limit is over ({limit})")?;
     }
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_header(["MODEL", "VERDICT", "BY", "WHY", "SCORE", "NOTE"]);
+    // The first to leave if there is no note at all, or else the last.
+    let note = words("NOTE", if models.iter().all(|model| model.note.is_none()) { 4 } else { 1 });
+    let mut listing = Listing::new(&[&COLUMNS[..], &[note]].concat());
     for Verdict { id, verdict, by, why, score, note } in models {
-        let score = score.map(|score| score.to_string()).unwrap_or_default();
-        table.add_row([id, verdict, by, why, &score, note.as_deref().unwrap_or_default()]);
+        let colour =
+            if verdict.starts_with(|first: char| first.is_ascii_digit()) { Color::Green } else { Color::DarkGrey };
+        listing.add(vec![
+            plain(id),
+            coloured(verdict, colour),
+            plain(by),
+            plain(why),
+            plain(score.map(rounded).unwrap_or_default()),
+            plain(note.as_deref().unwrap_or_default()),
+        ]);
     }
-    writeln!(anstream::stdout(), "{table}")
+    listing.print()
 }

@@ -14,10 +14,13 @@ use serde_json::{Value, json};
 use crate::{
     cli::{
         Common, Failed, block_on,
+        lines::{labelled, say},
         policy::{
             made_up,
             subject::{self, Subject},
         },
+        table,
+        words::bytes,
     },
     policy::{
         component,
@@ -36,7 +39,7 @@ Example:
 pub(in crate::cli) struct Inspect {
     #[command(flatten)]
     subject: Subject,
-    /// Print JSON
+    /// Print JSON, with the whole schema of the settings
     #[arg(long)]
     json: bool,
 }
@@ -45,26 +48,27 @@ impl Inspect {
     pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
         subject::listen(common)?;
         let shown = self.subject.file.display();
-        let bytes = component::read(&self.subject.file).with_context(|| format!("cannot inspect {shown}"))?;
-        let found = Interfaces::parse(&bytes).with_context(|| format!("cannot inspect {shown}"))?;
+        let content = component::read(&self.subject.file).with_context(|| format!("cannot inspect {shown}"))?;
+        let found = Interfaces::parse(&content).with_context(|| format!("cannot inspect {shown}"))?;
         let setup = self.subject.setup(made_up::dozen())?;
         let (steps, bench) = block_on(self.subject.load(setup))?;
         let refused = steps.iter().find_map(|step| Some((step.phase, step.refused()?)));
         if self.json {
             let refused = refused.map(|(phase, reason)| json!({"phase": phase.as_str(), "reason": reason}));
             let told = json!({
-                "file": file(&bytes, &found),
+                "file": file(&content, &found),
                 "policy": bench.as_ref().map(policy),
                 "refused": refused,
             });
             writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&told)?)?;
         } else {
-            if let Some(bench) = &bench {
-                tell_policy(bench)?;
-            }
-            tell_file(&bytes, &found)?;
+            let width = table::width();
+            let mut lines = bench.as_ref().map(|bench| policy_lines(bench, width)).unwrap_or_default();
+            lines.extend(file_lines(&content, &found, width));
+            let mut out = anstream::stdout();
+            lines.iter().try_for_each(|line| writeln!(out, "{line}"))?;
             if let Some((phase, reason)) = refused {
-                writeln!(anstream::stderr(), "refused at {phase}: {reason}")?;
+                say(&format!("refused at {phase}: {reason}"))?;
             }
         }
         Ok(ExitCode::from(u8::from(bench.is_none())))
@@ -83,12 +87,12 @@ fn grant(import: &str) -> &'static str {
     }
 }
 
-fn file(bytes: &[u8], found: &Interfaces<'_>) -> Value {
+fn file(content: &[u8], found: &Interfaces<'_>) -> Value {
     let imports: Vec<Value> = found.imports.iter().map(|name| json!({"name": name, "access": grant(name)})).collect();
     json!({
         "kind": kind(found),
-        "digest": component::digest(bytes),
-        "bytes": bytes.len(),
+        "digest": component::digest(content),
+        "bytes": content.len(),
         "imports": imports,
         "exports": found.exports,
     })
@@ -110,35 +114,70 @@ fn policy(bench: &Bench) -> Value {
     })
 }
 
-fn tell_policy(bench: &Bench) -> Result<(), Failed> {
-    let mut out = anstream::stdout();
-    writeln!(out, "{}/{}: {}\n", bench.name, bench.version, bench.summary)?;
-    if let Some(bytes) = bench.code.compiled_bytes() {
-        writeln!(out, "compiled   {bytes} bytes")?;
+/// Returns what a policy says of itself, in lines.
+fn policy_lines(bench: &Bench, width: Option<usize>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut add = |label: &str, text: &str| lines.extend(labelled(label, text, width));
+    add("policy", &format!("{} {}", bench.name, bench.version));
+    add("", &bench.summary);
+    if let Some(compiled) = bench.code.compiled_bytes() {
+        add("compiled", &bytes(compiled as u64));
     }
-    writeln!(out, "memory     {} bytes, one instance with the catalogue loaded", bench.memory_bytes())?;
+    add("memory", &format!("{}, one instance with the catalogue loaded", bytes(bench.memory_bytes() as u64)));
     let say = if bench.has_failover() { "it is asked after each failure" } else { "the next in the order is tried" };
-    writeln!(out, "failures   {say}")?;
+    add("failures", say);
     for (place, (code, text)) in bench.reasons.iter().enumerate() {
-        writeln!(out, "{:<10} {code:>3} {}", if place == 0 { "reasons" } else { "" }, text.escape_debug())?;
+        add(if place == 0 { "reasons" } else { "" }, &format!("{code}: {text}"));
     }
-    let schema = match serde_json::from_str::<Value>(&bench.settings_schema) {
-        Ok(schema) => serde_json::to_string_pretty(&schema)?,
-        Err(_) => format!("(no JSON) {}", bench.settings_schema.escape_debug()),
-    };
-    writeln!(out, "settings   {}\n", schema.replace('\n', "\n           "))?;
-    Ok(())
+    for (place, setting) in settings(&bench.settings_schema).iter().enumerate() {
+        add(if place == 0 { "settings" } else { "" }, setting);
+    }
+    lines
 }
 
-fn tell_file(bytes: &[u8], found: &Interfaces<'_>) -> Result<(), Failed> {
-    let mut out = anstream::stdout();
-    writeln!(out, "file       {}, {} bytes", kind(found), bytes.len())?;
-    writeln!(out, "sha256     {}", component::digest(bytes))?;
+/// Returns what a file is and may call, in lines.
+fn file_lines(content: &[u8], found: &Interfaces<'_>, width: Option<usize>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut add = |label: &str, text: &str| lines.extend(labelled(label, text, width));
+    add("file", &format!("{}, {}", kind(found), bytes(content.len() as u64)));
+    add("sha256", &component::digest(content));
     for (place, name) in found.imports.iter().enumerate() {
-        writeln!(out, "{:<10} {:<7} {name}", if place == 0 { "imports" } else { "" }, grant(name))?;
+        add(if place == 0 { "imports" } else { "" }, &format!("{name} ({})", grant(name)));
     }
     for (place, name) in found.exports.iter().enumerate() {
-        writeln!(out, "{:<10} {name}", if place == 0 { "exports" } else { "" })?;
+        add(if place == 0 { "exports" } else { "" }, name);
     }
-    Ok(())
+    lines
+}
+
+/// Returns a paragraph for each setting that a schema names, or one on why there is none.
+fn settings(schema: &str) -> Vec<String> {
+    let parsed: Value = match serde_json::from_str(schema) {
+        Ok(parsed) => parsed,
+        Err(_) if schema.trim().is_empty() => return vec!["not described".to_owned()],
+        Err(_) => return vec![format!("(no JSON) {schema}")],
+    };
+    match parsed.get("properties").and_then(Value::as_object).filter(|named| !named.is_empty()) {
+        Some(named) => named.iter().map(|(name, rule)| setting(name, rule)).collect(),
+        None => vec!["its schema names none".to_owned()],
+    }
+}
+
+/// Describes a setting: its type or its choices, its default, what it is for.
+fn setting(name: &str, rule: &Value) -> String {
+    let joined = |list: &Vec<Value>| list.iter().map(words).collect::<Vec<_>>().join(" or ");
+    let kind = match (rule.get("enum"), rule.get("type")) {
+        (Some(Value::Array(choices)), _) | (None, Some(Value::Array(choices))) => Some(joined(choices)),
+        (_, Some(kind)) => Some(words(kind)),
+        (_, None) => None,
+    };
+    let default = rule.get("default").map(|default| format!("default {default}"));
+    let facts: Vec<String> = kind.into_iter().chain(default).collect();
+    let facts = if facts.is_empty() { String::new() } else { format!(" ({})", facts.join(", ")) };
+    let what = rule.get("description").and_then(Value::as_str).map(|what| format!(": {what}")).unwrap_or_default();
+    format!("{name}{facts}{what}")
+}
+
+fn words(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -8,16 +8,19 @@ use std::{
 
 use anyhow::anyhow;
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets::NOTHING};
+use comfy_table::Color;
 use serde::Serialize;
 
 use crate::{
     cli::{
         Common, Failed, block_on,
+        lines::tell,
         policy::{
             question::{Remembered, Request},
+            rounded,
             subject::{self, Subject},
         },
+        table::{Column, Listing, coloured, figures, plain, words},
     },
     policy::workbench::{
         Bench,
@@ -25,6 +28,9 @@ use crate::{
     },
     routing::plan::{Fact, Query},
 };
+
+const COLUMNS: [Column; 5] =
+    [figures("PLACE", 0), words("MODEL", 0), figures("SCORE", 2), words("BY", 1), words("WHY", 0)];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -178,31 +184,29 @@ fn row<'a>(bench: &'a Bench, number: u32, by: &'static str, code: Option<u16>) -
 }
 
 fn print(told: &Told<'_>) -> Result<(), Failed> {
-    let mut out = anstream::stdout();
-    match &told.deny {
+    let said = match &told.deny {
         Some(Denied { status, code, message }) => {
-            let (code, message) = (code.escape_debug(), message.escape_debug());
-            writeln!(out, "{} refuses the request: {status} {code}: {message}", told.policy)?;
+            Some(format!("{} refuses the request: {status} {code}: {message}", told.policy))
         }
         None if told.decision == "abstain" => {
-            writeln!(out, "{} has no opinion: the router goes by the order of the view", told.policy)?;
+            Some(format!("{} has no opinion: the router goes by the order of the view", told.policy))
         }
-        None => {}
+        None => None,
+    };
+    if let Some(said) = said {
+        tell(&said)?;
+        writeln!(io::stdout())?;
     }
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_header(["PLACE", "MODEL", "SCORE", "BY", "WHY"]);
-    if let Some(score) = table.column_mut(2) {
-        score.set_cell_alignment(CellAlignment::Right);
-    }
+    let mut listing = Listing::new(&COLUMNS);
     for row in &told.models {
-        table.add_row([
-            row.place.map_or_else(|| "-".to_owned(), |place| place.to_string()),
-            row.id.to_owned(),
-            row.score.map_or_else(String::new, |score| score.to_string()),
-            row.by.to_owned(),
-            row.why.escape_debug().to_string(),
+        listing.add(vec![
+            row.place.map_or_else(|| plain(""), |place| coloured(place.to_string(), Color::Green)),
+            plain(row.id),
+            plain(row.score.map(rounded).unwrap_or_default()),
+            plain(row.by),
+            plain(row.why),
         ]);
     }
-    writeln!(out, "{table}")?;
+    listing.print()?;
     Ok(())
 }

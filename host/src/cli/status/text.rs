@@ -8,8 +8,9 @@ use crossterm::style::Stylize as _;
 use crate::{
     api::admin::wire::{Account, ModelRow, ModelState, Status as State, policy::PolicyRow},
     cli::{
+        lines::labelled,
         remote::Remote,
-        table::{Column, Field, Listing, coloured, figures, plain, words, wrapped},
+        table::{Column, Field, Listing, coloured, figures, plain, words},
         words::{count, moment, span},
     },
     clock::now_ms,
@@ -18,9 +19,6 @@ use crate::{
 /// Characters of a failure's words that are shown: what is said first is what
 /// matters, and the whole is in the JSON.
 const WORDS_SHOWN: usize = 60;
-
-/// How wide the names of the first lines are.
-const LABEL: usize = 10;
 
 const COLUMNS: [Column; 9] = [
     words("MODEL", 0),
@@ -67,13 +65,6 @@ pub(super) fn lines(remote: &Remote, state: &State, width: Option<usize>) -> Vec
         lines.extend(table(&state.models).lines(width));
     }
     lines
-}
-
-fn labelled(label: &str, text: &str, width: Option<usize>) -> Vec<String> {
-    let room = width.map(|width| width.saturating_sub(LABEL));
-    let pieces = wrapped(text, room);
-    let labels = std::iter::once(label).chain(std::iter::repeat(""));
-    pieces.iter().zip(labels).map(|(piece, label)| format!("{label:<LABEL$}{piece}")).collect()
 }
 
 fn mode(state: &State) -> &'static str {
