@@ -63,6 +63,9 @@ async fn when_all_is_well_it_says_so_on_any_width() {
         assert_eq!(shown.code, Some(0), "{}", shown.screen);
         assert!(shown.screen.lines().all(|line| line.chars().count() <= columns.into()), "{}", shown.screen);
     }
+    // Wide enough for the path of any home.
+    let shown = scene.program.terminal(30, 300, &["doctor"]).ended();
+    assert_snapshot!("doctor_300", quick(&scene.steady(&shown.screen)));
     let spent = scene.sandbox.requests().iter().filter(|request| request.path.ends_with("/completions")).count();
     assert_eq!(spent, 0, "nothing is spent");
     let folder = scene.program.path(".config");

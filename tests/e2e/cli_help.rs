@@ -7,8 +7,8 @@ use insta::assert_snapshot;
 
 use crate::support::program::Program;
 
-/// Every command that has a help of its own, but for `config`'s, which has its own file.
-const COMMANDS: [&str; 25] = [
+/// Every command that has a help of its own.
+const COMMANDS: [&str; 33] = [
     "",
     "start",
     "list-models",
@@ -18,6 +18,14 @@ const COMMANDS: [&str; 25] = [
     "cache clear",
     "status",
     "doctor",
+    "config",
+    "config init",
+    "config show",
+    "config get",
+    "config set",
+    "config unset",
+    "config path",
+    "config edit",
     "completions",
     "man",
     "policy",

@@ -7,7 +7,10 @@ use axum::{Json, Router, routing::get};
 use insta::assert_snapshot;
 use serde_json::json;
 
-use crate::support::{program::Program, scene::Scene};
+use crate::support::{
+    program::Program,
+    scene::{Scene, varied},
+};
 
 const RED_OR_GREEN: &str = "\u{1b}[";
 
@@ -40,6 +43,21 @@ async fn variables_of_the_environment_decide_on_colours_too() {
     assert!(program.terminal(60, 100, &["--color", "always", "--help"]).ended().raw.contains("\u{1b}[1m"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_without_a_key_and_a_demo_say_what_to_do() {
+    let scene = Scene::of(Program::new(), varied()).await.set("OLLAMA_ROUTER_OPENROUTER_API_KEY", "");
+    assert_snapshot!("start_without_a_key", scene.told(&["start"]));
+    let served = Program::new().serve(&["start", "--demo", "-H", "127.0.0.1", "-p", "0"]);
+    let port = served.port.to_string();
+    served.signal("TERM");
+    let ran = served.ended();
+    assert_eq!((ran.code, &*ran.out), (Some(0), ""), "{}", ran.err);
+    // The log before and after it has times.
+    let from = ran.err.find("  DEMO: ").unwrap_or_else(|| panic!("{}", ran.err));
+    let to = ran.err.find("  Stop with Ctrl-C.").unwrap_or_else(|| panic!("{}", ran.err));
+    assert_snapshot!("start_demo", scene.steady(&ran.err[from..to].replace(&port, "PORT")));
+}
+
 #[test]
 fn each_shell_gets_completions_and_only_known_ones() {
     let program = Program::new();
@@ -54,6 +72,9 @@ fn each_shell_gets_completions_and_only_known_ones() {
         assert_eq!((ran.code, &*ran.err), (Some(0), ""), "{shell}");
         assert!(ran.out.contains(words) && ran.out.contains("list-models"), "{shell}: {}", ran.out);
     }
+    let first = |arguments: &[&str]| program.run(arguments).out.lines().take(12).collect::<Vec<_>>().join("\n");
+    assert_snapshot!("completions_bash", first(&["completions", "bash"]));
+    assert_snapshot!("man", first(&["man"]).replace(env!("CARGO_PKG_VERSION"), "VERSION"));
     assert_eq!(program.run(&["completions", "tcsh"]).code, Some(2));
 }
 

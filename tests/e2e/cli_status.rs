@@ -92,6 +92,19 @@ async fn a_router_is_shown_whole_off_a_terminal_and_fits_on_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_forgotten_is_told_before_the_state() {
+    let scene = Scene::new().await;
+    let served = scene.serve();
+    let port = served.port.to_string();
+    scene.sandbox.script("acme/large-70b:free", [Reply::harness_gate()]);
+    ask(&served).await;
+    let told = |arguments: &[&str]| scene.told(&[&["status", "-p", &port], arguments].concat());
+    let talk = |told: &str| told.split_once("--- standard error").unwrap().1.to_owned();
+    let lines = [talk(&told(&["--clear", "large-70b:free"])), talk(&told(&["--clear"])), told(&["--clear", "nobody"])];
+    assert_snapshot!("status_clear", lines.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_degraded_router_says_what_to_do_on_any_width() {
     let config = "policy:\n  module: none.wasm\n";
     let scene = Scene::of(Program::new().file(CONFIG, config), free(&["a/a:free"])).await;
