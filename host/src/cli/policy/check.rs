@@ -43,7 +43,7 @@ impl Check {
     pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
         subject::listen(common)?;
         let setup = self.subject.setup(subject::catalog(self.catalog.as_ref())?)?;
-        let (steps, bench) = block_on(self.subject.load(setup))?;
+        let (steps, bench) = block_on(self.subject.load(common, setup))?;
         if self.json {
             let rows: Vec<_> = steps.iter().map(row).collect();
             writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&rows)?)?;
@@ -65,7 +65,7 @@ fn ms(step: &Step) -> f64 {
 fn line(step: &Step) -> String {
     let phase = step.phase.as_str();
     match step.refused() {
-        None => format!("{phase:<12} ok {:>8.1} ms", ms(step)),
+        None => format!("{phase:<12} {:<4} {:>8.1} ms", step.end.as_str(), ms(step)),
         Some(reason) => format!("{phase:<12} FAILED: {reason}"),
     }
 }
