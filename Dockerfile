@@ -29,15 +29,15 @@ RUN mkdir -p host/src host/benches policies/free-mode/src tests/e2e \
         echo 'fn main() {}' >"$file"; \
     done \
     && touch host/src/lib.rs policies/free-mode/src/lib.rs \
-    && cargo build --release --locked --package ollama-router --target "$(uname -m)-unknown-linux-musl"
+    && cargo build --profile dist --locked --package ollama-router --target "$(uname -m)-unknown-linux-musl"
 
 # Cargo goes by the times of files, and those of the stand-ins above are later.
 COPY wit wit
 COPY policies policies
 COPY host host
 RUN touch host/src/main.rs host/src/lib.rs \
-    && cargo build --release --locked --package ollama-router --target "$(uname -m)-unknown-linux-musl" \
-    && install -D "target/$(uname -m)-unknown-linux-musl/release/ollama-router" /image/usr/local/bin/ollama-router \
+    && cargo build --profile dist --locked --package ollama-router --target "$(uname -m)-unknown-linux-musl" \
+    && install -D "target/$(uname -m)-unknown-linux-musl/dist/ollama-router" /image/usr/local/bin/ollama-router \
     && install -D -m 644 /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ca-certificates.crt \
     && echo 'ollama-router:x:65532:65532::/data:/sbin/nologin' >/image/etc/passwd \
     && mkdir -p /data/.config/ollama-router/models-filter /data/.config/ollama-router/policies

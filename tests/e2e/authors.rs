@@ -66,6 +66,11 @@ fn check_takes_a_sound_policy_through_every_phase() {
     assert_eq!(told.len(), 1 + PHASES.len());
     assert_eq!(ran.err, format!("{SOUND} is sound; it shows 8 of 12 models\n"));
 
+    // What was compiled is kept for the next command and for a router; nothing else is left out.
+    let again = lines(&program.run(&["policy", "check", FILE]));
+    let ends: Vec<&str> = again.iter().skip(1).filter_map(|line| line.split(' ').nth(1)).collect();
+    assert_eq!(ends, ["ok", "ok", "ok", "ok", "kept", "ok", "ok", "ok", "ok", "ok", "ok"]);
+
     let rows = parsed(&program.run(&["policy", "check", FILE, "--json"]));
     let phases: Vec<&Value> = rows.as_array().unwrap().iter().map(|row| &row["phase"]).collect();
     assert_eq!(phases, PHASES);
@@ -104,6 +109,23 @@ fn check_ends_at_the_first_phase_that_refuses_and_says_why() {
     let ran = Program::new().run(&["policy", "check", "nowhere.wasm"]);
     ended(&ran, 1);
     assert!(ran.err.starts_with("refused at read: cannot open nowhere.wasm"), "{ran:?}");
+}
+
+#[test]
+fn what_was_compiled_is_kept_for_other_commands_and_none_fails_where_it_cannot_be() {
+    let program = with(&Guest::sound().component());
+    ended(&program.run(&["policy", "check", FILE]), 0);
+    let kept = || fs::read_dir(program.path(".config/ollama-router/cache")).unwrap().count();
+    let before = kept();
+    ended(&program.run(&["policy", "replay", FILE, "--log", "none"]), 2);
+    ended(&program.run(&["policy", "run", FILE]), 0);
+    // The policy and the key.
+    assert_eq!((before, kept()), (2, 2));
+
+    let program = with(&Guest::sound().component()).file(".config/ollama-router/cache", "a file");
+    let ran = program.run(&["policy", "check", FILE]);
+    ended(&ran, 0);
+    assert_eq!(ran.err, format!("{SOUND} is sound; it shows 8 of 12 models\n"));
 }
 
 #[test]

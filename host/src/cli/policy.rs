@@ -77,7 +77,7 @@ impl Policy {
             Self::Check(check) => check.run(common),
             Self::Inspect(inspect) => inspect.run(common),
             Self::Run(run) => run.run(common),
-            Self::Bench(bench) => bench.run(),
+            Self::Bench(bench) => bench.run(common),
             Self::New(new) => new.run(),
             Self::Explain(explain) => explain.run(common),
             Self::Replay(replay) => replay.run(common),

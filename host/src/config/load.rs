@@ -186,7 +186,8 @@ impl fmt::Display for Origin {
     }
 }
 
-fn settings_file(sources: &Sources) -> Result<PathBuf, Error> {
+/// Returns the settings file that is meant, whether it is there or not.
+pub fn settings_file(sources: &Sources) -> Result<PathBuf, Error> {
     let asked = sources.file.clone().or_else(|| default_file(&sources.environment));
     let Some(file) = asked else {
         let remedy = format!("set {}, or name a settings file with --config", home_variable());

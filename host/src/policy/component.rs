@@ -81,14 +81,22 @@ pub fn check_pin(path: &Path, digest: &str, pin: &str) -> Result<(), Refused> {
 /// seconds (Python, JavaScript): not for a thread that serves.
 pub fn compile(engine: &Arc<Engine>, bytes: &[u8], steps: &Steps) -> Result<Code, Refused> {
     let digest = digest(bytes);
-    let began = Instant::now();
-    let component = match engine.cache().and_then(|cache| cache.load(engine.wasm(), &digest)) {
-        // What is in the cache passed all this when it was put there.
-        Some(component) => {
-            steps.kept(Phase::Compile, began);
-            component
-        }
-        None => compile_checked(engine, bytes, &digest, steps)?,
+    let component = match kept(engine, &digest, steps) {
+        // What is in the cache passed all checks when it was put there.
+        Some(component) => component,
+        None => translate(engine, &checked(bytes, steps)?, &digest, steps)?,
+    };
+    link(engine, &component, digest).inspect_err(|refused| steps.refuse(refused))
+}
+
+/// Does the same for those who want to see each phase: it is checked again though its
+/// compiled form is kept.
+pub fn check_and_compile(engine: &Arc<Engine>, bytes: &[u8], steps: &Steps) -> Result<Code, Refused> {
+    let digest = digest(bytes);
+    let found = checked(bytes, steps)?;
+    let component = match kept(engine, &digest, steps) {
+        Some(component) => component,
+        None => translate(engine, &found, &digest, steps)?,
     };
     link(engine, &component, digest).inspect_err(|refused| steps.refuse(refused))
 }
@@ -117,24 +125,34 @@ pub fn digest(bytes: &[u8]) -> String {
     })
 }
 
-/// Compiles what was found to be sound, and keeps it for the next start.
-fn compile_checked(engine: &Engine, bytes: &[u8], digest: &str, steps: &Steps) -> Result<Component, Refused> {
+/// Returns the compiled form that is kept of an earlier time, if there is one.
+fn kept(engine: &Engine, digest: &str, steps: &Steps) -> Option<Component> {
+    let began = Instant::now();
+    let component = engine.cache()?.load(engine.wasm(), digest)?;
+    steps.kept(Phase::Compile, began);
+    Some(component)
+}
+
+/// Reads a policy, and checks what can be checked without running it.
+fn checked<'a>(bytes: &'a [u8], steps: &Steps) -> Result<Interfaces<'a>, Refused> {
     let found = steps.run(Phase::Parse, || Interfaces::parse(bytes))?;
     steps.run(Phase::Imports, || found.check_imports())?;
     steps.run(Phase::Version, || found.check_version())?;
-    let component = steps.run(Phase::Compile, || translate(engine, &found))?;
+    Ok(found)
+}
+
+/// Makes machine code of what was found to be sound, and keeps it for the next start.
+fn translate(engine: &Engine, found: &Interfaces<'_>, digest: &str, steps: &Steps) -> Result<Component, Refused> {
+    let component = steps.run(Phase::Compile, || {
+        Component::new(engine.wasm(), found.component())
+            .map_err(|error| Refused { phase: Phase::Compile, reason: first_line(&error) })
+    })?;
     if let Some(cache) = engine.cache()
         && let Err(error) = cache.store(engine.wasm(), digest, &component)
     {
         tracing::warn!(%error, "failed to keep the compiled policy; it will be compiled again at the next start");
     }
     Ok(component)
-}
-
-/// Makes machine code of a component.
-fn translate(engine: &Engine, found: &Interfaces<'_>) -> Result<Component, Refused> {
-    Component::new(engine.wasm(), found.component())
-        .map_err(|error| Refused { phase: Phase::Compile, reason: first_line(&error) })
 }
 
 /// Gives a component what it imports.

@@ -79,7 +79,7 @@ pub async fn load(engine: &Arc<Engine>, path: &Path, setup: Setup) -> (Vec<Step>
 
 async fn through(steps: &Steps, engine: &Arc<Engine>, path: &Path, setup: Setup) -> Result<Bench, Refused> {
     let bytes = steps.run(Phase::Read, || component::read(path))?;
-    let code = component::compile(engine, &bytes, steps)?;
+    let code = component::check_and_compile(engine, &bytes, steps)?;
     let mut guest = steps.take(Phase::Instantiate, loading::instantiate(&code, "policy".into(), setup.limits)).await?;
     let descriptor = steps.take(Phase::Describe, loading::describe(&mut guest)).await?;
     let settings = setup.standard.members(&setup.settings);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::{
-        Failed, block_on,
+        Common, Failed, block_on,
         lines::{say, tell},
         policy::{
             made_up,
@@ -83,8 +83,8 @@ impl Drop for Folder {
 }
 
 impl BenchFile {
-    pub(super) fn run(&self) -> Result<ExitCode, Failed> {
-        let measured = self.measure()?;
+    pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
+        let measured = self.measure(common)?;
         if self.json {
             writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&json(&measured))?)?;
         } else {
@@ -96,7 +96,7 @@ impl BenchFile {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn measure(&self) -> Result<Measured, Failed> {
+    fn measure(&self, common: &Common) -> Result<Measured, Failed> {
         let catalog = match &self.catalog {
             None => made_up::many(self.models, self.candidates),
             path => subject::catalog(path.as_ref())?,
@@ -104,7 +104,7 @@ impl BenchFile {
         let query = Request::default().query(&catalog)?;
         let setup = self.subject.setup(catalog)?;
         let (mut bench, mut timings) = block_on(async {
-            let bench = self.subject.sound(setup).await?;
+            let bench = self.subject.sound(common, setup).await?;
             let timings = bench.time_loading().await.map_err(|refused| anyhow!("cannot measure it: {refused}"))?;
             Ok((bench, Vec::from(timings)))
         })?;

@@ -48,7 +48,7 @@ impl Check {
     pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
         subject::listen(common)?;
         let setup = self.subject.setup(subject::catalog(self.catalog.as_ref())?)?;
-        let (steps, bench) = block_on(self.subject.load(setup))?;
+        let (steps, bench) = block_on(self.subject.load(common, setup))?;
         if self.json {
             let rows: Vec<_> = steps.iter().map(row).collect();
             writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&rows)?)?;

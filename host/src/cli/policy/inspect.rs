@@ -51,7 +51,7 @@ impl Inspect {
         let content = component::read(&self.subject.file).with_context(|| format!("cannot inspect {shown}"))?;
         let found = Interfaces::parse(&content).with_context(|| format!("cannot inspect {shown}"))?;
         let setup = self.subject.setup(made_up::dozen())?;
-        let (steps, bench) = block_on(self.subject.load(setup))?;
+        let (steps, bench) = block_on(self.subject.load(common, setup))?;
         let refused = steps.iter().find_map(|step| Some((step.phase, step.refused()?)));
         if self.json {
             let refused = refused.map(|(phase, reason)| json!({"phase": phase.as_str(), "reason": reason}));

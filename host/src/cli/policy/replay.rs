@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    cli::{Common, Failed, block_on},
+    cli::{Common, Failed, block_on, policy::subject},
     policy::{
         EMBEDDED,
         component::{self, Code},
@@ -74,11 +74,12 @@ struct Compared {
 impl ReplayLog {
     /// Ends with 0 if all decisions were made, whatever they are; with 1 if the
     /// policy is refused or fails, with 2 if the log cannot be read.
-    pub(super) fn run(&self, _: &Common) -> Result<ExitCode, Failed> {
+    pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
         let settings = self.settings.as_deref().map(settings).transpose().map_err(Failed::usage)?;
         let log = File::open(&self.log).with_context(|| format!("cannot open {}", self.log.display()));
         let log = log.map_err(Failed::usage)?;
-        let code = code(&self.file).with_context(|| format!("{} is refused", self.file.display()))?;
+        let code = code(&subject::engine(common)?, &self.file)
+            .with_context(|| format!("{} is refused", self.file.display()))?;
         let compared = block_on(self.replay(BufReader::new(log), &code, settings.as_ref()))?;
         if self.json {
             writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&compared)?)?;
@@ -176,12 +177,11 @@ async fn start(
 }
 
 /// Reads and compiles a policy.
-fn code(file: &Path) -> anyhow::Result<Code> {
-    let engine: Arc<Engine> = Engine::new(None).map_err(|error| anyhow!("no engine for policies: {error:#}"))?;
+fn code(engine: &Arc<Engine>, file: &Path) -> anyhow::Result<Code> {
     if file == Path::new(DEFAULT) {
-        return Ok(component::compile(&engine, EMBEDDED, &Steps::default())?);
+        return Ok(component::compile(engine, EMBEDDED, &Steps::default())?);
     }
-    Ok(component::compile(&engine, &component::read(file)?, &Steps::default())?)
+    Ok(component::compile(engine, &component::read(file)?, &Steps::default())?)
 }
 
 /// Reads settings that were given as text, or as a file of it.

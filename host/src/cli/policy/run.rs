@@ -103,7 +103,7 @@ impl Run {
         let setup = self.subject.setup(subject::catalog(self.catalog.as_ref())?)?;
         let (query, facts) = self.question(&setup.catalog)?;
         let (bench, decided) = block_on(async {
-            let mut bench = self.subject.sound(setup).await?;
+            let mut bench = self.subject.sound(common, setup).await?;
             let decided = bench.decide(&query, &facts).await;
             Ok((bench, decided))
         })?;

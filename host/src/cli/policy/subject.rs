@@ -2,7 +2,8 @@
 //! settings, the models, and the engine in which it runs.
 //!
 //! No configuration is read and nothing is asked over the network, so that the
-//! same arguments give the same answer on any machine.
+//! same arguments give the same answer on any machine. What was compiled is kept where
+//! a router keeps it: compiling a guest of JavaScript or Python takes seconds.
 
 use std::{fs, path::PathBuf, sync::Arc};
 
@@ -16,10 +17,11 @@ use crate::{
     cli::{Common, Failed, ModeFlags, policy::made_up},
     clock::now_ms,
     config::{
-        Logging,
+        Logging, load,
         value::{Level, LogFormat},
     },
     policy::{
+        cache::Cache,
         engine::Engine,
         generation::Settings,
         limits::Limits,
@@ -58,21 +60,31 @@ impl Subject {
     }
 
     /// Takes the policy through all phases.
-    pub(super) async fn load(&self, setup: Setup) -> Result<(Vec<Step>, Option<Bench>), Failed> {
-        let engine: Arc<Engine> =
-            Engine::new(None).map_err(|error| anyhow!("cannot start the policy engine: {error:#}"))?;
-        Ok(workbench::load(&engine, &self.file, setup).await)
+    pub(super) async fn load(&self, common: &Common, setup: Setup) -> Result<(Vec<Step>, Option<Bench>), Failed> {
+        Ok(workbench::load(&engine(common)?, &self.file, setup).await)
     }
 
     /// Takes the policy through all phases, or says where it was refused.
-    pub(super) async fn sound(&self, setup: Setup) -> Result<Bench, Failed> {
-        let (steps, bench) = self.load(setup).await?;
+    pub(super) async fn sound(&self, common: &Common, setup: Setup) -> Result<Bench, Failed> {
+        let (steps, bench) = self.load(common, setup).await?;
         let refused = steps.last().and_then(|step| Some((step.phase, step.refused()?)));
         bench.ok_or_else(|| match refused {
             Some((phase, reason)) => anyhow!("{} was refused at {phase}: {reason}", self.file.display()).into(),
             None => anyhow!("{} was refused", self.file.display()).into(),
         })
     }
+}
+
+/// Starts an engine that shares what it compiles with a router of this configuration.
+pub(super) fn engine(common: &Common) -> Result<Arc<Engine>, Failed> {
+    Ok(Engine::new(kept(common)).map_err(|error| anyhow!("cannot start the policy engine: {error:#}"))?)
+}
+
+/// Opens the router's folder of compiled policies; without it each run compiles anew,
+/// which is no reason to fail.
+fn kept(common: &Common) -> Option<Cache> {
+    let file = load::settings_file(&common.sources().ok()?).ok()?;
+    Cache::open(&file.parent()?.join("cache")).ok()
 }
 
 /// Reads a catalogue's file, or makes one up if there is none.
