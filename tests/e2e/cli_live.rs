@@ -42,7 +42,9 @@ async fn generate(served: &Served, model: &str) -> u16 {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_live_is_taken_over_at_once_as_it_says() {
     const AT_ONCE: &str = "a running router takes it over at once";
-    let scene = Scene::of(Program::new().file(FILE, "# mine\n"), varied()).await;
+    // It is asked again and again.
+    let program = Program::new().file(FILE, "# mine\n").env("OLLAMA_ROUTER_FAILOVER_REQUESTS_PER_MINUTE", "0");
+    let scene = Scene::of(program, varied()).await;
     let mut served = scene.serve();
 
     assert_eq!(set(&scene, "mode.tool_use_only", "true"), AT_ONCE);

@@ -178,3 +178,38 @@ pub(super) fn shortened(text: &str, width: usize) -> String {
     let kept: String = text.chars().take_while(fits).collect();
     format!("{}…", kept.trim_end())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listing() -> Listing {
+        let mut listing = Listing::new(&[words("NAME", 0), figures("REQUESTS", 0), words("WHY", 0), words("NOTE", 1)]);
+        listing.add(vec![plain("a-long-name"), plain("12"), plain("some words on it"), plain("")]);
+        listing.add(vec![plain("ночь 夜"), plain("3456"), plain("a\nb"), plain("more")]);
+        listing
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        for width in 7..60 {
+            let lines = listing().lines(Some(width));
+            assert!(lines.iter().all(|line| line.width() <= width), "{width}: {lines:#?}");
+        }
+    }
+
+    #[test]
+    fn spare_columns_leave_first_and_then_the_widest_are_shortened() {
+        let whole = [
+            "NAME         REQUESTS  WHY               NOTE",
+            "a-long-name        12  some words on it  -",
+            "ночь 夜          3456  a b               more",
+        ];
+        assert_eq!(listing().lines(None), whole);
+        assert_eq!(listing().lines(Some(45)), whole);
+        let spared = whole.map(|line| line.chars().take(40).collect::<String>().trim_end().to_owned());
+        assert_eq!(listing().lines(Some(44))[..2], spared[..2]);
+        let narrow = ["NAME       REQUESTS  WHY", "a-long-n…        12  some wor…", "ночь 夜        3456  a b"];
+        assert_eq!(listing().lines(Some(30)), narrow);
+    }
+}
