@@ -131,15 +131,25 @@ impl Listing {
     /// Returns the columns that have room, and narrows the widest if need be: as far as
     /// the next, and then both.
     fn fit(&self, widths: &mut [usize], width: usize) -> Vec<usize> {
-        let mut kept: Vec<usize> = (0..widths.len()).collect();
+        let (mut kept, mut left): (Vec<usize>, Vec<usize>) = ((0..widths.len()).collect(), Vec::new());
         let total = |kept: &[usize], widths: &[usize]| {
             kept.iter().map(|place| widths[*place] + GAP).sum::<usize>().saturating_sub(GAP)
         };
         while total(&kept, widths) > width {
             let sparest = kept.iter().copied().max_by_key(|place| (self.columns[*place].spare, *place));
             match sparest.filter(|place| self.columns[*place].spare > 0) {
-                Some(place) => kept.retain(|other| *other != place),
+                Some(place) => {
+                    kept.retain(|other| *other != place);
+                    left.push(place);
+                }
                 None => break,
+            }
+        }
+        // A wide one that left may have made room for narrower ones that left before it.
+        for place in left.into_iter().rev() {
+            if total(&kept, widths) + GAP + widths[place] <= width {
+                kept.push(place);
+                kept.sort_unstable();
             }
         }
         let mut surplus = total(&kept, widths).saturating_sub(width);
@@ -196,6 +206,14 @@ mod tests {
             let lines = listing().lines(Some(width));
             assert!(lines.iter().all(|line| line.width() <= width), "{width}: {lines:#?}");
         }
+    }
+
+    #[test]
+    fn a_narrow_column_comes_back_where_a_wide_one_has_left() {
+        let mut listing = Listing::new(&[words("NAME", 0), words("BY", 2), words("NOTE", 1), figures("N", 3)]);
+        listing.add(vec![plain("one"), plain("me"), plain("many words that have no room"), plain("1")]);
+        assert_eq!(listing.lines(Some(16)), ["NAME  BY  N", "one   me  1"]);
+        assert_eq!(listing.lines(Some(10)), ["NAME  BY", "one   me"]);
     }
 
     #[test]

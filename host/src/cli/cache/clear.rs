@@ -19,6 +19,7 @@ use crate::{
     cli::{
         Common, Failed, block_on,
         cache::Place,
+        lines::say,
         prompt::{confirm, is_interactive, left},
         remote::Address,
         words::{bytes, count},
@@ -128,7 +129,7 @@ impl Clear {
         if is_running && !files.is_empty() {
             let goes_on = "a router is running; it keeps serving from memory, and `ollama-router cache refresh` has it \
                            write the list again";
-            writeln!(anstream::stderr(), "{goes_on}")?;
+            say(goes_on)?;
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ use crate::{
     catalog::names::AUTO,
     cli::{
         Common, Failed, block_on,
+        lines::say,
         policy::rounded,
         remote::Address,
         table::{Column, Listing, coloured, figures, plain, words},
@@ -112,11 +113,7 @@ async fn without_router(loaded: Loaded, asked: AskedFor) -> Result<Explained, Fa
     let limit = loaded.config.failover.max_attempts.get();
     let generation = offline(loaded).await.context("without a router nothing can be explained")?;
     let age = (now_ms() / 1000).saturating_sub(generation.catalog.fetched());
-    writeln!(
-        anstream::stderr(),
-        "no router was asked: what rests is not known, and the list of models is {} old",
-        span(age)
-    )?;
+    say(&format!("no router was asked: what rests is not known, and the list of models is {} old", span(age)))?;
     let explained = from_scratch(asked.asked(), limit, &generation).await?;
     Ok(Explained::of(&explained, &generation))
 }
@@ -124,13 +121,13 @@ async fn without_router(loaded: Loaded, asked: AskedFor) -> Result<Explained, Fa
 fn print(explained: &Explained) -> io::Result<()> {
     let Explained { policy, by, fault, limit, models, .. } = explained;
     if let Some(fault) = fault {
-        writeln!(anstream::stderr(), "the policy in force does not decide: {fault}")?;
+        say(&format!("the policy in force does not decide: {fault}"))?;
     }
     if let Some(policy) = policy.as_ref().filter(|_| explained.is_stand_in()) {
-        writeln!(anstream::stderr(), "{policy} decides in its stead ({by})")?;
+        say(&format!("{policy} decides in its stead ({by})"))?;
     }
     if let Some(limit) = limit {
-        writeln!(anstream::stderr(), "no free model is tried until the account's limit is over ({limit})")?;
+        say(&format!("no free model is tried until the account's limit is over ({limit})"))?;
     }
     // The first to leave if there is no note at all, or else the last.
     let note = words("NOTE", if models.iter().all(|model| model.note.is_none()) { 4 } else { 1 });
