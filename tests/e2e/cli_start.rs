@@ -58,6 +58,28 @@ async fn a_start_without_a_key_and_a_demo_say_what_to_do() {
     assert_snapshot!("start_demo", scene.steady(&ran.err[from..to].replace(&port, "PORT")));
 }
 
+/// A library that the program is built on panics where it gets no further file at a
+/// certain point; after how many that is, differs.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_bug_is_told_in_a_line_with_what_to_do_and_ends_with_101() {
+    let run = |files| Program::new().open_files(files).run(&["status", "-p", "1"]);
+    let bugs: Vec<_> = (4..16).map(run).filter(|ran| ran.code == Some(101)).collect();
+    assert!(!bugs.is_empty(), "nothing panics");
+    for ran in bugs {
+        let version = env!("CARGO_PKG_VERSION");
+        let begin =
+            format!("error: this is a bug in ollama-router {version}, not a mistake of yours: failed to create ");
+        let end = concat!(
+            "). Please report it at ",
+            env!("CARGO_PKG_REPOSITORY"),
+            "/issues/new, with this line and with what you did\n"
+        );
+        assert!(ran.out.is_empty() && ran.err.starts_with(&begin) && ran.err.ends_with(end), "{ran:?}");
+        assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
+    }
+}
+
 #[test]
 fn each_shell_gets_completions_and_only_known_ones() {
     let program = Program::new();

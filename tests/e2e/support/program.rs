@@ -22,6 +22,7 @@ pub struct Program {
     home: TempDir,
     environment: Vec<(String, String)>,
     file_limit_kib: Option<u32>,
+    open_files: Option<u32>,
 }
 
 /// What a program that has ended left.
@@ -59,7 +60,7 @@ impl Drop for Owned {
 impl Program {
     /// Makes an empty home.
     pub fn new() -> Self {
-        Self { home: TempDir::new().unwrap(), environment: Vec::new(), file_limit_kib: None }
+        Self { home: TempDir::new().unwrap(), environment: Vec::new(), file_limit_kib: None, open_files: None }
     }
 
     /// Sets a variable for all that is started from here.
@@ -72,6 +73,11 @@ impl Program {
     /// system refuses the write, as on a full disk.
     pub fn file_limit_kib(self, kib: u32) -> Self {
         Self { file_limit_kib: Some(kib), ..self }
+    }
+
+    /// Lets nothing that is started from here have more files open than this.
+    pub fn open_files(self, number: u32) -> Self {
+        Self { open_files: Some(number), ..self }
     }
 
     /// Writes a file below the home folder.
@@ -157,11 +163,15 @@ impl Program {
 
     fn command(&self) -> Command {
         let program = env!("CARGO_BIN_EXE_ollama-router");
-        let Some(kib) = self.file_limit_kib else { return Command::new(program) };
-        let mut command = Command::new("sh");
         // In half kibibytes, as POSIX has it; the signal would end the program before it can cope.
-        let script = "trap '' XFSZ; ulimit -f \"$1\"; shift; exec \"$@\"";
-        command.args(["-c", script, "sh", &(kib * 2).to_string(), program]);
+        let size = self.file_limit_kib.map(|kib| format!("trap '' XFSZ; ulimit -f {}; ", kib * 2));
+        let number = self.open_files.map(|number| format!("ulimit -n {number}; "));
+        let limits: String = size.into_iter().chain(number).collect();
+        if limits.is_empty() {
+            return Command::new(program);
+        }
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{limits}exec \"$@\""), "sh", program]);
         command
     }
 }
