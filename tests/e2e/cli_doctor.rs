@@ -151,6 +151,9 @@ async fn the_policy_the_filter_and_the_list_are_checked() {
 async fn an_upstream_that_cannot_be_reached_is_told_by_how_far_it_came() {
     let scene = with(Program::new()).await.set("OLLAMA_ROUTER_OPENROUTER_BASE_URL", "http://nowhere.invalid/api/v1");
     check(&scene, "upstream", "failed", "the name nowhere.invalid is not found", "check the network, the name server");
+    // What is known without it is told all the same.
+    let scene = scene.set("OLLAMA_ROUTER_OPENROUTER_API_KEY", "");
+    check(&scene, "key", "failed", "there is no OpenRouter API key", "https://openrouter.ai/keys");
     let scene = with(Program::new()).await.set("OLLAMA_ROUTER_OPENROUTER_BASE_URL", "http://127.0.0.1:1/api/v1");
     check(&scene, "upstream", "failed", "127.0.0.1:1 takes no connection", "check firewalls");
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();

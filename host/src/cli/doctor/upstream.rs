@@ -38,15 +38,18 @@ pub(super) async fn examine(loaded: &Loaded) -> Vec<Finding> {
             return vec![Finding::failed("upstream", format!("{error:#}"), "mend this setting")];
         }
     };
+    let missing = (client.keys() == 0).then(|| {
+        let remedy = "get one at https://openrouter.ai/keys, and set openrouter.api_key or OPENROUTER_API_KEY";
+        Finding::failed("key", "there is no OpenRouter API key", remedy)
+    });
     let first = match client.probe().await {
         Ok(seen) => seen,
-        Err(failure) => return vec![unreachable(base, &failure).await],
+        Err(failure) => return [unreachable(base, &failure).await].into_iter().chain(missing).collect(),
     };
     let mut findings = vec![Finding::ok("upstream", format!("{base} answers in {} ms", first.took.as_millis()))];
     findings.extend(clock(&first));
-    if client.keys() == 0 {
-        let remedy = "get one at https://openrouter.ai/keys, and set openrouter.api_key or OPENROUTER_API_KEY";
-        findings.push(Finding::failed("key", "there is no OpenRouter API key", remedy));
+    if missing.is_some() {
+        findings.extend(missing);
         return findings;
     }
     findings.extend(keys(&client, first).await);

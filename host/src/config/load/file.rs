@@ -99,7 +99,7 @@ impl SettingsFile {
     pub fn set_in(&self, text: &str, key: &str, typed: &str) -> Result<String, Error> {
         let value = typed::value(key, typed).map_err(|message| one(format!("{key}: {message}")))?;
         let text = edit::set(text, &typed::path(key), &value).map_err(|reason| self.by_hand(key, &reason))?;
-        self.check(&text)?;
+        self.check(&text).map_err(|error| self.as_typed(key, error))?;
         Ok(text)
     }
 
@@ -125,6 +125,20 @@ impl SettingsFile {
         let has_mark = self.found.as_ref().is_some_and(|found| found.starts_with(BYTE_ORDER_MARK.as_bytes()));
         let mark = if has_mark { BYTE_ORDER_MARK } else { "" };
         replace(&target, &[mark, text].concat()).map_err(told)
+    }
+
+    /// Takes out the places of what is wrong with a value that was just typed: the line
+    /// that it would have is in no file yet.
+    fn as_typed(&self, key: &str, error: Error) -> Error {
+        let path = format!("{}:", self.path.display());
+        let typed = |problem: String| {
+            let said = problem.strip_prefix(&path).and_then(|placed| Some(placed.split_once(": ")?.1));
+            match said.filter(|said| said.strip_prefix(key).is_some_and(|rest| rest.starts_with(':'))) {
+                Some(said) => said.to_owned(),
+                None => problem,
+            }
+        };
+        Error { problems: error.problems.into_iter().map(typed).collect() }
     }
 
     fn by_hand(&self, key: &str, reason: &str) -> Error {
