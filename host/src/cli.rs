@@ -31,6 +31,7 @@ use std::{
 };
 
 use anstream::ColorChoice;
+use anyhow::Context as _;
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::config::load::{self, Loaded, Override, Sources};
@@ -228,7 +229,8 @@ fn over(key: &str, text: &impl ToString, flag: &'static str) -> Override {
 
 /// Runs a command's work on a small runtime.
 fn block_on<T>(work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("the system gives nothing to wait for the network with; see `ulimit -n`")?.block_on(work)
 }
 
 #[cfg(test)]

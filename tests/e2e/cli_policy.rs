@@ -97,6 +97,7 @@ async fn a_change_is_tried_made_refused_and_taken_back_in_plain_words() {
     assert_snapshot!("policy_list_refused", run(&["list"]));
     assert_snapshot!("policy_list_refused_80", shown(&scene, &served, 80, &["list"]));
     assert_snapshot!("policy_reload_refused", timed(&run(&["reload"])));
+    assert_snapshot!("policy_reload_refused_60", timed(&shown(&scene, &served, 60, &["reload"])));
     assert_snapshot!("policy_reload_dry_run_refused", timed(&run(&["reload", "--dry-run"])));
 }
 
