@@ -80,6 +80,14 @@ fn every_problem_is_told_at_once_and_no_secret_with_it() {
 }
 
 #[test]
+fn a_variable_whose_file_is_missing_ends_with_2_and_names_both() {
+    let ran = Program::new().env("OPENROUTER_API_KEY_FILE", "/nowhere/key").run(&["start", "-p", "0"]);
+    let told = "error: environment variable OPENROUTER_API_KEY_FILE: /nowhere/key: there is no such file: check the \
+                path, and that it is mounted here\n";
+    assert_eq!((ran.code, &*ran.out, &*ran.err), (Some(2), "", told));
+}
+
+#[test]
 fn a_port_in_use_ends_with_1_and_says_what_to_change() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
@@ -178,10 +186,13 @@ async fn hello(served: &Served) -> support::Reply {
 async fn each_way_to_give_the_key_reaches_the_upstream_and_the_log_never() {
     let file = "openrouter:\n  api_key: \"sk-or-v1-0123456789abcdef\"\n";
     let key = "sk-or-v1-0123456789abcdef";
-    let ways: [(Program, &[&str]); 4] = [
+    let with_file = |variable: &str| Program::new().file("secret", &format!("{key}\n")).env(variable, "~/secret");
+    let ways: [(Program, &[&str]); 6] = [
         (Program::new(), &["-k", key]),
         (Program::new().env("OLLAMA_ROUTER_OPENROUTER_API_KEY", key), &[]),
         (Program::new().env("OPENROUTER_API_KEY", key), &[]),
+        (with_file("OLLAMA_ROUTER_OPENROUTER_API_KEY_FILE"), &[]),
+        (with_file("OPENROUTER_API_KEY_FILE"), &[]),
         (Program::new().file(CONFIG, file), &[]),
     ];
     for (program, arguments) in ways {

@@ -14,6 +14,8 @@ use super::*;
 use crate::config::value::quantity::{Minutes, Span};
 use crate::config::value::{Level, OnError, UnknownModel};
 
+mod files;
+
 const EXAMPLE: &str = include_str!("../../../config.example.yaml");
 
 /// A data folder with or without a settings file.
