@@ -222,7 +222,7 @@ pub fn client(config: &Config) -> anyhow::Result<Client> {
         connect_timeout: config.failover.connect_timeout.duration(),
         idle_timeout: config.failover.idle_timeout.duration(),
     };
-    Client::new(&settings).context("failed to make the OpenRouter client")
+    Client::new(&settings).with_context(|| format!("cannot set up calls to {}", settings.base_url))
 }
 
 /// Returns what fetches the catalogue and keeps the copy; starts nothing.
