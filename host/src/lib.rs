@@ -13,6 +13,7 @@ pub mod routing;
 pub mod openrouter;
 pub mod policy;
 pub mod store;
+pub mod tls;
 
 // Engine.
 pub mod current;

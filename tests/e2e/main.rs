@@ -120,6 +120,12 @@ mod cli_start;
 #[cfg(unix)]
 mod cli_status;
 
+// HTTPS, and its certificates: those that are renewed, refused, over.
+#[cfg(unix)]
+mod certificates;
+#[cfg(unix)]
+mod https;
+
 // What a person sees who runs it in a terminal.
 #[cfg(unix)]
 mod terminal;

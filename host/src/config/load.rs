@@ -63,7 +63,7 @@ pub struct Override {
 /// Holds the settings in force and where they are from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loaded {
-    /// The settings; the paths of the policy are absolute.
+    /// The settings; all paths in them are absolute.
     pub config: Config,
     /// Where the value of every key is from.
     pub origins: BTreeMap<String, Origin>,
@@ -199,7 +199,7 @@ fn settings_file(sources: &Sources) -> Result<PathBuf, Error> {
     std::path::absolute(&file).map_err(|error| one(format!("{}: cannot find this path: {error}", file.display())))
 }
 
-/// Makes the policy's paths absolute and returns the database's.
+/// Makes the paths of the settings absolute and returns the database's.
 fn resolve_paths(merged: &mut Merged, folder: &Path, home: Option<&Path>) -> PathBuf {
     let Merged { config, origins, .. } = merged;
     let resolve = |key: &str, path: &Path| {
@@ -210,11 +210,13 @@ fn resolve_paths(merged: &mut Merged, folder: &Path, home: Option<&Path>) -> Pat
             None => folder.join(path),
         }
     };
-    let policy = &mut config.policy;
+    let (policy, server) = (&mut config.policy, &mut config.server);
     let chain = policy.chain.iter_mut().map(|module| ("policy.chain", module));
     let others = chain.chain(policy.shadow.iter_mut().map(|shadow| ("policy.shadow", &mut shadow.module)));
     let of_others = others.flat_map(|(key, Module { file, settings_file, .. })| [(key, file), (key, settings_file)]);
     let own = [
+        ("server.tls_cert", &mut server.tls_cert),
+        ("server.tls_key", &mut server.tls_key),
         ("policy.module", &mut policy.module),
         ("policy.settings_file", &mut policy.settings_file),
         ("policy.decision_log", &mut policy.decision_log),

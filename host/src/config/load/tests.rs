@@ -229,16 +229,6 @@ fn further_keys_come_after_the_first_and_each_once() {
 }
 
 #[test]
-fn what_is_not_built_yet_is_an_unknown_key() {
-    for key in ["server.tls_cert", "server.tls_key"] {
-        let (section, name) = key.split_once('.').unwrap();
-        let problems = Home::with(&format!("{section}: {{{name}: [a]}}\n")).problems(&[], &[]);
-        let start = format!("{key}: unknown key");
-        assert!(problems.len() == 1 && problems[0].contains(&start), "{problems:?}");
-    }
-}
-
-#[test]
 fn a_file_that_is_no_list_of_keys_is_refused_with_its_place() {
     let root = "~/config.yaml: the file must be made of keys, as in `server:` and below it `port: 11434`";
     let dotted = "~/config.yaml:1:1: server.port: a key has no dots here: put `port: 1` below `server:`, indented";
