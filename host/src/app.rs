@@ -264,9 +264,14 @@ async fn generation(loaded: &Loaded, catalog: Arc<Catalog>, kept: Option<Cache>)
 fn cache(folder: &Path) -> Option<Cache> {
     let folder = folder.join("cache");
     Cache::open(&folder)
-        .inspect_err(
-            |error| tracing::warn!(%error, "no cache of compiled policies in {}; starts take longer", folder.display()),
-        )
+        .inspect_err(|error| {
+            let folder = folder.display();
+            tracing::warn!(
+                %error,
+                "no cache of compiled policies in {folder}, and starts take longer; let the user that runs the \
+                 router write there (`chmod -R u+rwX {folder}`, or `chown -R`)"
+            );
+        })
         .ok()
 }
 

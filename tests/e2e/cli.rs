@@ -62,8 +62,31 @@ fn a_bad_configuration_names_file_line_and_key_and_ends_with_2() {
             let ran = program.run(command);
             assert_eq!((ran.code, &*ran.out), (Some(2), ""), "{command:?}: {}", ran.err);
             assert!(ran.err.contains(&place), "{place} is not in: {}", ran.err);
+            let remedy = "\n`ollama-router config edit` opens this file, and saves only what is sound\n";
+            assert!(ran.err.ends_with(remedy), "{}", ran.err);
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_is_none_or_no_text_ends_with_2_and_says_what_to_do() {
+    let told = |program: &Program, arguments: &[&str]| {
+        let ran = program.run(&[arguments, &["start", "--demo", "-p", "0"]].concat());
+        assert_eq!((ran.code, &*ran.out), (Some(2), ""), "{}", ran.err);
+        program.scrubbed(&ran.err)
+    };
+    let program = Program::new().file("folder/file", "");
+    let home = program.path("folder");
+    let folder =
+        "cannot read this file: Is a directory (os error 21); it is a folder: name a file in it, or move it away";
+    assert_eq!(told(&program, &["-c", home.to_str().unwrap()]), format!("error: ~/folder: {folder}\n"));
+    let below = "cannot read this file: Not a directory (os error 20); a part of its path is no folder: check the path";
+    let below_file = program.path("folder/file/config.yaml");
+    assert_eq!(
+        told(&program, &["-c", below_file.to_str().unwrap()]),
+        format!("error: ~/folder/file/config.yaml: {below}\n")
+    );
 }
 
 #[test]

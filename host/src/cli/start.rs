@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::App,
-    cli::{Common, Failed, ModeFlags, over},
-    config::load::{self, Loaded, Sources},
+    cli::{self, Common, Failed, ModeFlags, over},
+    config::load::{Loaded, Sources},
     sandbox::{Sandbox, scenario::Scenario},
     telemetry, tls,
 };
@@ -73,7 +73,7 @@ impl Start {
         let mut sources = common.sources()?;
         self.override_with_flags(&mut sources);
         let sandbox = if self.demo { Some(self.simulate(&mut sources).await?) } else { None };
-        let mut loaded = load::load(&sources).map_err(Failed::usage)?;
+        let mut loaded = cli::read(&sources)?;
         telemetry::start(&loaded.config.logging)?;
         if sandbox.is_some() && common.config.is_none() {
             loaded.move_state(loaded.folder.join("demo"));

@@ -260,7 +260,7 @@ fn read_settings(file: &Path) -> Result<Map<String, Value>, String> {
 
 /// Reads a whole text, none if there is no such file; a byte order mark is left out.
 fn read_text(file: &Path, most_bytes: u64) -> Result<Option<String>, String> {
-    let unreadable = |error: io::Error| format!("cannot read this file: {error}");
+    let unreadable = |error: io::Error| format!("cannot read this file: {error}{}", remedy(error.kind(), file));
     let reader = match File::open(file) {
         Ok(reader) => reader,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -277,6 +277,21 @@ fn read_text(file: &Path, most_bytes: u64) -> Result<Option<String>, String> {
         format!("line {line} is not UTF-8: save this file as UTF-8 text")
     })?;
     Ok(Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)))
+}
+
+/// Says what to do about a file that cannot be read.
+fn remedy(kind: io::ErrorKind, file: &Path) -> String {
+    match kind {
+        io::ErrorKind::PermissionDenied => {
+            format!(
+                "; let the user that runs this read it (`chmod u+r {}`, or `chown`), and enter its folder",
+                file.display()
+            )
+        }
+        io::ErrorKind::IsADirectory => "; it is a folder: name a file in it, or move it away".to_owned(),
+        io::ErrorKind::NotADirectory => "; a part of its path is no folder: check the path".to_owned(),
+        _ => String::new(),
+    }
 }
 
 fn decode(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Vec<(String, String)>, Error> {

@@ -261,6 +261,19 @@ fn a_file_that_is_not_text_is_refused() {
     fs::create_dir(home.file()).unwrap();
     let problems = home.problems(&[], &[]);
     assert!(problems[0].starts_with("~/config.yaml: cannot read this file: "), "{problems:?}");
+    assert!(
+        cfg!(windows) || problems[0].ends_with("; it is a folder: name a file in it, or move it away"),
+        "{problems:?}"
+    );
+}
+
+/// Whoever runs the tests may read everything, so the words are looked at alone.
+#[test]
+fn who_may_not_read_a_file_is_told_what_lets_them() {
+    let told = remedy(io::ErrorKind::PermissionDenied, Path::new("/etc/config.yaml"));
+    let expected =
+        "; let the user that runs this read it (`chmod u+r /etc/config.yaml`, or `chown`), and enter its folder";
+    assert_eq!(told, expected);
 }
 
 #[test]
