@@ -1,7 +1,10 @@
 //! The whole router, put together: build it, serve, stop.
 //!
 //! Here adapters get their sections of the configuration, tasks are started, and
-//! all of them are ended. A list of steps; every step is somebody else's.
+//! all of them are ended. A list of steps; every step is somebody else's. How connections
+//! become HTTPS is in [`secured`].
+
+mod secured;
 
 use std::{
     net::SocketAddr,
@@ -20,6 +23,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     api::{self, Api, Shared, access::Access, kept::Kept, metrics::served::Served, origin::Origins},
+    app::secured::Secured,
     catalog::Catalog,
     config::{
         Config,
@@ -33,6 +37,7 @@ use crate::{
     reload::{self, Inbox, Reload},
     routing::Rests,
     store::Store,
+    tls::Certificate,
 };
 
 /// How long streams may go on after the signal to stop.
@@ -59,6 +64,8 @@ const REFRESHES: usize = 4;
 /// A router that is ready to serve.
 pub struct App {
     router: axum::Router,
+    /// With one it speaks HTTPS.
+    certificate: Option<Arc<Certificate>>,
     current: Arc<Current>,
     store: Store,
     tasks: TaskTracker,
@@ -71,9 +78,11 @@ impl App {
     /// Builds a router of its configuration, and of the sources to read it anew.
     ///
     /// Fetches the catalogue if there is no copy of it; without either it starts
-    /// with no models, and goes on trying.
+    /// with no models, and goes on trying. A certificate that cannot be served is a
+    /// `tls::Error`, before anything else is tried.
     pub async fn build(loaded: Loaded, sources: Sources, simulated: bool) -> anyhow::Result<Self> {
         let config = &loaded.config;
+        let certificate = Certificate::open(&config.server).context("cannot serve HTTPS")?;
         let client = client(config)?;
         let mut refresh = refresh(&loaded)?;
         if refresh.last().models().is_empty()
@@ -101,6 +110,9 @@ impl App {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         tasks.spawn(stop.clone().run_until_cancelled_owned(refresh.run(catalogs, refresh_calls)));
         let inbox = Inbox { calls: inbox_calls, catalogs: inbox_catalogs };
+        if let Some(certificate) = certificate.clone() {
+            tasks.spawn(stop.clone().run_until_cancelled_owned(reload::certificate::run(certificate)));
+        }
         tasks.spawn(reload.run(Arc::clone(&current), Arc::clone(&ledger), loaded.clone(), inbox, stop.clone()));
 
         let failover = Failover::new(client, ledger, limits(config));
@@ -134,7 +146,7 @@ impl App {
             models: Kept::default(),
             recall: Arc::default(),
         });
-        Ok(Self { router: api::router(api), current, store, tasks, stop, cut })
+        Ok(Self { router: api::router(api), certificate, current, store, tasks, stop, cut })
     }
 
     /// Returns what is in force, for those who wait for a change.
@@ -162,7 +174,18 @@ impl App {
             }
         });
         let service = self.router.into_make_service_with_connect_info::<SocketAddr>();
-        let served = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let tls = self.certificate.as_ref().map(Certificate::server).transpose()?;
+        let stopped = stop.clone().cancelled_owned();
+        let served = async {
+            match tls {
+                None => axum::serve(listener, service).with_graceful_shutdown(stopped).await,
+                // Nothing is to be done to each, but of a tapped listener axum knows the peer.
+                Some(tls) => {
+                    let listener = Secured::new(listener, tls).tap_io(|_| {});
+                    axum::serve(listener, service).with_graceful_shutdown(stopped).await
+                }
+            }
+        };
         let late = async {
             stop.cancelled().await;
             tokio::time::sleep(GRACE).await;
@@ -222,7 +245,7 @@ pub fn client(config: &Config) -> anyhow::Result<Client> {
         connect_timeout: config.failover.connect_timeout.duration(),
         idle_timeout: config.failover.idle_timeout.duration(),
     };
-    Client::new(&settings).context("failed to make the OpenRouter client")
+    Client::new(&settings).with_context(|| format!("cannot set up calls to {}", settings.base_url))
 }
 
 /// Returns what fetches the catalogue and keeps the copy; starts nothing.
@@ -241,9 +264,14 @@ async fn generation(loaded: &Loaded, catalog: Arc<Catalog>, kept: Option<Cache>)
 fn cache(folder: &Path) -> Option<Cache> {
     let folder = folder.join("cache");
     Cache::open(&folder)
-        .inspect_err(
-            |error| tracing::warn!(%error, "no cache of compiled policies in {}; starts take longer", folder.display()),
-        )
+        .inspect_err(|error| {
+            let folder = folder.display();
+            tracing::warn!(
+                %error,
+                "no cache of compiled policies in {folder}, and starts take longer; let the user that runs the \
+                 router write there (`chmod -R u+rwX {folder}`, or `chown -R`)"
+            );
+        })
         .ok()
 }
 

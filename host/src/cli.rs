@@ -31,10 +31,10 @@ use std::{
 };
 
 use anstream::ColorChoice;
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
-use crate::config::load::{self, Loaded, Override, Sources};
+use crate::config::load::{self, Loaded, Override, Sources, file::SettingsFile};
 
 /// Ollama, OpenAI and Anthropic clients on OpenRouter's free models.
 ///
@@ -219,8 +219,27 @@ impl Common {
 
     /// Reads the configuration.
     fn load(&self) -> Result<Loaded, Failed> {
-        load::load(&self.sources()?).map_err(Failed::usage)
+        read(&self.sources()?)
     }
+}
+
+/// Reads a configuration, or says what is wrong with it and how to come to the file.
+fn read(sources: &Sources) -> Result<Loaded, Failed> {
+    load::load(sources).map_err(|error| {
+        let file = SettingsFile::locate(sources).map(|file| format!("{}:", file.display()));
+        // Of a file that cannot be read no place is told, and no editor helps.
+        let is_place = |text: &str| text.starts_with(|sign: char| sign.is_ascii_digit());
+        let names_place = |problem: &String| {
+            file.as_ref().is_ok_and(|file| problem.strip_prefix(file.as_str()).is_some_and(is_place))
+        };
+        if !error.problems.iter().any(names_place) {
+            return Failed::usage(error);
+        }
+        let flag = sources.file.as_ref().map(|path| format!(" -c {}", path.display())).unwrap_or_default();
+        Failed::usage(anyhow!(
+            "{error}\n`ollama-router{flag} config edit` opens this file, and saves only what is sound"
+        ))
+    })
 }
 
 fn over(key: &str, text: &impl ToString, flag: &'static str) -> Override {

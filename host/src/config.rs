@@ -90,6 +90,12 @@ pub struct Server {
     /// What `/api/version` says, MAJOR.MINOR.PATCH; clients switch features on by it.
     #[serde(deserialize_with = "scalar::plain_text")]
     pub version: String,
+    /// The certificate to serve HTTPS with, a PEM file; none means plain HTTP.
+    #[serde(deserialize_with = "scalar::pem_file")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key, a PEM file; set together with it.
+    #[serde(deserialize_with = "scalar::pem_file")]
+    pub tls_key: Option<PathBuf>,
 }
 
 /// Settings of which models clients get.
@@ -266,6 +272,8 @@ impl Default for Server {
             origins: Vec::new(),
             max_body: Size::mebibytes(64),
             version: "0.20.0".to_owned(),
+            tls_cert: None,
+            tls_key: None,
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod clock;
 pub mod openrouter;
 pub mod policy;
 pub mod store;
+pub mod tls;
 
 // Engine.
 pub mod current;

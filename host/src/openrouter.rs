@@ -60,6 +60,9 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(30);
 const IDLE_CONNECTIONS: usize = 64;
 const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(90);
 
+/// How a machine comes by certificates of those whom all the world trusts.
+pub const AUTHORITIES_REMEDY: &str = "install the package `ca-certificates`, or let SSL_CERT_FILE name a file of them";
+
 /// What a client is made of.
 pub struct Settings {
     /// Where the API is, without a slash at the end.
@@ -82,9 +85,26 @@ pub enum Error {
     /// A header cannot hold this text.
     #[error("openrouter.{0} holds characters that no HTTP header can carry")]
     Header(&'static str),
-    /// TLS or the resolver cannot be set up.
+    /// There is nobody to trust.
+    #[error("there are no certificates of authorities here that could be trusted ({found}): {}", AUTHORITIES_REMEDY)]
+    Authorities {
+        /// What was met in looking for them.
+        found: String,
+    },
+    /// TLS or the resolver cannot be set up otherwise.
     #[error("failed to set up the HTTP client")]
     Client(#[source] reqwest::Error),
+}
+
+impl Error {
+    /// Tells what keeps an HTTP client from being made.
+    pub fn of(error: reqwest::Error) -> Self {
+        let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<rustls::Error>());
+        match cause {
+            Some(rustls::Error::General(found)) => Self::Authorities { found: found.clone() },
+            Some(_) | None => Self::Client(error),
+        }
+    }
 }
 
 /// Calls OpenRouter with one of the account's keys. Cloning shares the connections.
@@ -110,17 +130,24 @@ impl Client {
     pub fn new(settings: &Settings) -> Result<Self, Error> {
         // Another part of the process may have chosen already, which is as good.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("ollama-router/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(settings.connect_timeout)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
-            .tcp_nodelay(true)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(Error::Client)?;
+        let builder = || {
+            reqwest::Client::builder()
+                .user_agent(concat!("ollama-router/", env!("CARGO_PKG_VERSION")))
+                .connect_timeout(settings.connect_timeout)
+                .pool_max_idle_per_host(IDLE_CONNECTIONS)
+                .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
+                .tcp_nodelay(true)
+                .redirect(reqwest::redirect::Policy::none())
+        };
+        let http = match builder().build().map_err(Error::of) {
+            // Plain HTTP needs nobody to trust, as to the simulated upstream.
+            Err(Error::Authorities { .. }) if settings.base_url.starts_with("http://") => {
+                builder().tls_certs_only([]).build().map_err(Error::of)
+            }
+            built => built,
+        };
         let client = Self {
-            http,
+            http: http?,
             base_url: settings.base_url.trim_end_matches('/').into(),
             headers: headers(settings)?,
             keys: settings.api_keys.iter().map(|key| Key::new(key.trim())).collect::<Result<_, _>>()?,

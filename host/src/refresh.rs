@@ -115,7 +115,12 @@ impl Refresh {
         let kept = self.copy.write(&body, self.embeddings.as_deref(), &catalog);
         self.unkept = kept.as_ref().err().map(ToString::to_string);
         if let Err(error) = kept {
-            tracing::warn!(%error, "failed to keep a copy of the catalogue; a start without network will have none");
+            tracing::warn!(
+                %error,
+                "failed to keep the list of models in {}, and a start without network will have none; make the folder \
+                 writable, or free some space",
+                self.copy.folder().display()
+            );
         }
         self.last = Arc::new(catalog);
         self.fetched = true;

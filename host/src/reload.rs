@@ -6,9 +6,11 @@
 //! Requests never wait for it. What it waits for beside calls and files is in
 //! `causes`, what it reads in `modules`, what was in force before in `history`; how it
 //! goes back is in `rollback`, how it only tries, in `dry_run`, and what is in force
-//! where the operator's policy cannot be, in `stand_in`.
+//! where the operator's policy cannot be, in `stand_in`. The certificate of HTTPS, which is
+//! no part of a generation, is renewed by a task of its own, [`certificate`].
 
 mod causes;
+pub mod certificate;
 mod dry_run;
 mod history;
 mod modules;

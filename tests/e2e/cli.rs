@@ -62,8 +62,31 @@ fn a_bad_configuration_names_file_line_and_key_and_ends_with_2() {
             let ran = program.run(command);
             assert_eq!((ran.code, &*ran.out), (Some(2), ""), "{command:?}: {}", ran.err);
             assert!(ran.err.contains(&place), "{place} is not in: {}", ran.err);
+            let remedy = "\n`ollama-router config edit` opens this file, and saves only what is sound\n";
+            assert!(ran.err.ends_with(remedy), "{}", ran.err);
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_is_none_or_no_text_ends_with_2_and_says_what_to_do() {
+    let told = |program: &Program, arguments: &[&str]| {
+        let ran = program.run(&[arguments, &["start", "--demo", "-p", "0"]].concat());
+        assert_eq!((ran.code, &*ran.out), (Some(2), ""), "{}", ran.err);
+        program.scrubbed(&ran.err)
+    };
+    let program = Program::new().file("folder/file", "");
+    let home = program.path("folder");
+    let folder =
+        "cannot read this file: Is a directory (os error 21); it is a folder: name a file in it, or move it away";
+    assert_eq!(told(&program, &["-c", home.to_str().unwrap()]), format!("error: ~/folder: {folder}\n"));
+    let below = "cannot read this file: Not a directory (os error 20); a part of its path is no folder: check the path";
+    let below_file = program.path("folder/file/config.yaml");
+    assert_eq!(
+        told(&program, &["-c", below_file.to_str().unwrap()]),
+        format!("error: ~/folder/file/config.yaml: {below}\n")
+    );
 }
 
 #[test]
@@ -77,6 +100,14 @@ fn every_problem_is_told_at_once_and_no_secret_with_it() {
         assert!(ran.err.contains(key), "{key} is not in: {}", ran.err);
     }
     assert!(!ran.err.contains("sk-or-v1-secret"), "{}", ran.err);
+}
+
+#[test]
+fn a_variable_whose_file_is_missing_ends_with_2_and_names_both() {
+    let ran = Program::new().env("OPENROUTER_API_KEY_FILE", "/nowhere/key").run(&["start", "-p", "0"]);
+    let told = "error: environment variable OPENROUTER_API_KEY_FILE: /nowhere/key: there is no such file: check the \
+                path, and that it is mounted here\n";
+    assert_eq!((ran.code, &*ran.out, &*ran.err), (Some(2), "", told));
 }
 
 #[test]
@@ -178,10 +209,13 @@ async fn hello(served: &Served) -> support::Reply {
 async fn each_way_to_give_the_key_reaches_the_upstream_and_the_log_never() {
     let file = "openrouter:\n  api_key: \"sk-or-v1-0123456789abcdef\"\n";
     let key = "sk-or-v1-0123456789abcdef";
-    let ways: [(Program, &[&str]); 4] = [
+    let with_file = |variable: &str| Program::new().file("secret", &format!("{key}\n")).env(variable, "~/secret");
+    let ways: [(Program, &[&str]); 6] = [
         (Program::new(), &["-k", key]),
         (Program::new().env("OLLAMA_ROUTER_OPENROUTER_API_KEY", key), &[]),
         (Program::new().env("OPENROUTER_API_KEY", key), &[]),
+        (with_file("OLLAMA_ROUTER_OPENROUTER_API_KEY_FILE"), &[]),
+        (with_file("OPENROUTER_API_KEY_FILE"), &[]),
         (Program::new().file(CONFIG, file), &[]),
     ];
     for (program, arguments) in ways {

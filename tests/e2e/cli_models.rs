@@ -141,9 +141,9 @@ async fn a_router_that_cannot_be_asked_is_told_with_what_to_do() {
     error: no router is running at http://127.0.0.1:1; start one with `ollama-router start -p 1`
     --- ends with 1
     ");
-    assert_snapshot!(scene.told(&["list-models", "-H", "http://localhost"]), @r"
+    assert_snapshot!(scene.told(&["list-models", "-H", "http://localhost:11434"]), @r"
     --- standard error
-    error: `http://localhost` is no host: give a name or an address alone, such as `-H 192.168.1.5`, and the port with `-p`
+    error: `localhost:11434` is no host: give a name or an address alone, such as `-H 192.168.1.5`, and the port with `-p`
     --- ends with 2
     ");
     assert_snapshot!(scene.told(&["list-models", "--offline", "-p", "1"]), @r"

@@ -124,6 +124,16 @@ mod cli_start;
 #[cfg(unix)]
 mod cli_status;
 
+// Certificates of authorities, where there are none.
+#[cfg(target_os = "linux")]
+mod authorities;
+
+// HTTPS, and its certificates: those that are renewed, refused, over.
+#[cfg(unix)]
+mod certificates;
+#[cfg(unix)]
+mod https;
+
 // What a person sees who runs it in a terminal.
 #[cfg(unix)]
 mod terminal;

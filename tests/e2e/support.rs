@@ -6,6 +6,7 @@
 //! answer in [`wire`].
 
 pub mod ask;
+pub mod certificate;
 mod ends;
 pub mod mask;
 pub mod models;

@@ -28,6 +28,7 @@ const IMPORTS: &[(&str, &str)] = &[
     ("openrouter", "catalog chat clock config embeddings routing"),
     ("policy", "catalog config routing"),
     ("store", "catalog clock config routing"),
+    ("tls", "config"),
     // Engine: what answers a request.
     ("current", "policy"),
     ("failover", "catalog chat clock config current embeddings openrouter policy routing store"),
@@ -37,11 +38,11 @@ const IMPORTS: &[(&str, &str)] = &[
     ("telemetry", "config"),
     // It is called by the operators' routes, and tells them how it went.
     ("refresh", "api catalog clock config current failover openrouter policy routing"),
-    ("reload", "api catalog clock config config::load current failover policy routing"),
-    ("app", "api catalog config config::load current failover openrouter policy refresh reload routing store"),
+    ("reload", "api catalog clock config config::load current failover policy routing tls"),
+    ("app", "api catalog config config::load current failover openrouter policy refresh reload routing store tls"),
     (
         "cli",
-        "api app catalog clock config config::load failover openrouter policy refresh routing sandbox store telemetry",
+        "api app catalog clock config config::load failover openrouter policy refresh routing sandbox store telemetry tls",
     ),
     // The simulated OpenRouter: it knows the wire and nothing of the host.
     ("sandbox", ""),
@@ -52,11 +53,11 @@ const FACES: [&str; 4] = ["api::anthropic", "api::ollama", "api::openai", "api::
 
 /// All but the domain.
 const BEYOND_DOMAIN: &str =
-    "clock config::load openrouter policy store current failover api telemetry refresh reload app cli sandbox";
+    "clock config::load openrouter policy store tls current failover api telemetry refresh reload app cli sandbox";
 
 /// Any module.
 const ANYWHERE: &str = "catalog config routing chat embeddings clock \
-    config::load openrouter policy store current failover api telemetry refresh reload app cli sandbox";
+    config::load openrouter policy store tls current failover api telemetry refresh reload app cli sandbox";
 
 /// Which outside crates may be named in which modules, and why only there.
 const ROOMS: &[(&str, &str, &str)] = &[
@@ -67,7 +68,7 @@ const ROOMS: &[(&str, &str, &str)] = &[
     ),
     ("anstream", "cli telemetry", "whether there are colours is decided once, for what is printed and for the log"),
     ("anyhow", "app cli", "others give errors on which a caller can branch"),
-    ("arc_swap", "current", "what is in force is swapped in one place"),
+    ("arc_swap", "current tls", "what is in force is swapped where it is kept: generations, and the certificate"),
     ("async_compression", "api::encoding", "what is compressed is read in one place, and from then on plain"),
     ("axum", "api app sandbox", "HTTP is served at the surface, and by the simulated upstream"),
     ("base64", "api sandbox", "encodings belong to the wire"),
@@ -75,19 +76,26 @@ const ROOMS: &[(&str, &str, &str)] = &[
     ("gethostname", "app", "the composition asks the machine, and hands on what it says"),
     ("fs4", "cli::doctor", "only who looks for what is wrong asks the disk"),
     ("getrandom hmac", "policy::cache", "the cache of compiled code has the only key of our own"),
-    ("http_body reqwest rustls", "openrouter cli::remote", "one place calls upstream, one a running router"),
+    ("http_body reqwest", "openrouter cli::remote", "one place calls upstream, one a running router"),
     ("humantime", "config api cli", "durations are text only for people"),
     ("inquire rustix", "cli::prompt", "a person is asked in one place"),
     ("notify notify_debouncer_full", "reload", "one place watches files"),
     ("jsonschema", "policy::schema", "settings are held against a schema in one place"),
     ("rand_core wasmtime wasmtime_wasi wit_component", "policy", "one place runs guests"),
     ("prometheus_client", "api::metrics", "figures are written for a scraper in one place"),
+    (
+        "rustls",
+        "tls openrouter cli::remote app::secured",
+        "who connects or listens by HTTPS says whom it trusts, or as whom it is",
+    ),
+    ("rustls_pki_types", "tls", "certificates are read in one place"),
     ("rusqlite", "store", "one place knows the database"),
     ("saphyr_parser", "config::load::edit", "places in a text are looked for where it is changed"),
     ("serde_yaml", "config::load", "one place knows the YAML reader, so that it can be replaced"),
     ("sha2", "api policy sandbox", "digests are made where they are shown or compared"),
     ("strsim", "config::load", "names are guessed for keys that a person typed"),
     ("subtle", "api::access", "keys are compared where clients are let in"),
+    ("tokio_rustls", "app::secured", "TLS is put around connections where they are accepted"),
     (
         "tokio_util",
         "app cli reload api::encoding",

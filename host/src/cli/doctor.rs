@@ -2,8 +2,10 @@
 //!
 //! Changes nothing, spends no quota, and goes on after a failure as far as that makes
 //! sense. In reading order: [`finding`] (a line), [`machine`] (files, disk, port),
-//! [`lists`] (policy, filter, cache), [`upstream`] (network, keys, privacy, clock).
+//! [`certificate`] (HTTPS), [`lists`] (policy, filter, cache), [`upstream`] (network, keys,
+//! privacy, clock).
 
+mod certificate;
 mod finding;
 mod lists;
 mod machine;
@@ -27,8 +29,8 @@ use crate::{
 
 /// Check everything that may be wrong, and say what to do about it
 ///
-/// The configuration, the folder's rights, secrets, disk space, the policy and the
-/// filter, the list of models, the way to OpenRouter, the keys and what they have left,
+/// The configuration, the folder's rights, secrets, disk space, the certificate of HTTPS, the
+/// policy and the filter, the list of models, the way to OpenRouter, the keys and what they have left,
 /// the account's privacy settings, the clock, the port, and the router that runs. It
 /// changes nothing and spends no request of your quota. Ends with 0 if nothing failed
 /// (warnings are none), and with 1 if something did.
@@ -72,6 +74,7 @@ async fn examine(loaded: &Loaded) -> Vec<Finding> {
     let mut findings = vec![configuration(loaded), machine::folder(loaded)];
     findings.extend(machine::secrets(loaded));
     findings.push(machine::disk(loaded));
+    findings.extend(certificate::certificate(loaded));
     findings.extend(lists::policy(loaded).await);
     findings.push(lists::cache(loaded));
     findings.extend(upstream::examine(loaded).await);

@@ -1,11 +1,14 @@
 //! Talks to a running router, for the commands that look at one.
 //!
-//! Every failure says what to do about it. Who else may hold a router's port is in
+//! Every failure says what to do about it; what is said of one is in [`fault`]. Whether it
+//! is reached by HTTP or HTTPS is decided in [`way`], who else may hold its port in
 //! [`holder`].
 
+mod fault;
 pub(super) mod holder;
+mod way;
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
@@ -14,8 +17,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    cli::{Common, Failed},
+    cli::{
+        Common, Failed,
+        remote::{fault::is_refused, way::Way},
+    },
     config::{Config, value::Host},
+    tls::PLAIN_HTTP,
 };
 
 /// A router on this machine answers in milliseconds, one far away within this.
@@ -27,8 +34,12 @@ const RELOAD_TIMEOUT: Duration = Duration::from_mins(1);
 /// Which router to ask.
 #[derive(Args)]
 pub(super) struct Address {
-    /// Host of the router [default: this machine]
-    #[arg(short = 'H', long, value_name = "HOST")]
+    #[arg(
+        short = 'H',
+        long,
+        value_name = "HOST",
+        help = "Host of the router, or https://HOST [default: this machine]"
+    )]
     host: Option<String>,
     /// Port of the router [default: that of the configuration, or 11434]
     #[arg(short, long, value_name = "PORT")]
@@ -38,6 +49,7 @@ pub(super) struct Address {
 /// A running router.
 pub(super) struct Remote {
     http: reqwest::Client,
+    way: Way,
     base: String,
     port: u16,
     admin_key: Option<String>,
@@ -65,6 +77,7 @@ impl Remote {
     pub(super) fn new(config: &Config, host: Option<&str>, port: Option<u16>) -> Result<Self, Failed> {
         // Another part of the process may have chosen already, which is as good.
         drop(rustls::crypto::ring::default_provider().install_default());
+        let (way, host) = Way::of(config, host);
         let host = match (host, &config.server.host) {
             (Some(host), _) => bracketed(host),
             // Where it listens on every address, it is here.
@@ -72,14 +85,15 @@ impl Remote {
             (None, host) => bracketed(&host.to_string()),
         };
         let port = port.unwrap_or(config.server.port);
-        let base = format!("http://{host}:{port}");
+        let base = format!("{}://{host}:{port}", way.scheme());
         // What is more than a name or an address would end up elsewhere in the URL.
         if Url::parse(&base).ok().and_then(|url| Some(url.host_str()?.len() == host.len())) != Some(true) {
             let want = "give a name or an address alone, such as `-H 192.168.1.5`, and the port with `-p`";
             return Err(Failed::usage(anyhow!("`{}` is no host: {want}", host.trim_matches(['[', ']']))));
         }
         Ok(Self {
-            http: reqwest::Client::builder().no_proxy().build().context("failed to set up the HTTP client")?,
+            http: way.client()?,
+            way,
             base,
             port,
             admin_key: config.server.admin_key.as_ref().map(|key| key.expose().to_owned()),
@@ -93,7 +107,8 @@ impl Remote {
 
     /// Tells whether it is on this machine, as far as its name tells.
     pub(super) fn is_here(&self) -> bool {
-        ["http://127.", "http://localhost:", "http://[::1]"].iter().any(|start| self.base.starts_with(start))
+        let host = self.base.split_once("://").map_or("", |(_, host)| host);
+        ["127.", "localhost:", "[::1]"].iter().any(|start| host.starts_with(start))
     }
 
     /// Says that nobody answers there as a router does, and who does instead.
@@ -182,61 +197,13 @@ impl Remote {
             })?;
             return Ok(Some(answer));
         }
+        if body.starts_with(PLAIN_HTTP.as_bytes()) {
+            return Err(self.wants_https().into());
+        }
         let told: Value = serde_json::from_slice(&body).unwrap_or_default();
         let told = told.get("error").and_then(Value::as_str);
         Err(self.refused(status, told).await.into())
     }
-
-    /// Says why it could not be asked, and what to do.
-    fn unreachable(&self, error: &reqwest::Error) -> anyhow::Error {
-        let base = &self.base;
-        let words = root(error).to_string();
-        if error.is_timeout() {
-            return anyhow!("{base} does not answer in time; is it a router, and is the way to it open?");
-        }
-        if words.contains("lookup") || words.contains("resolve") {
-            return anyhow!("there is no such host as in {base} ({words}); check the name given with -H");
-        }
-        if error.is_connect() {
-            return anyhow!(
-                "cannot reach {base} ({words}); check the address given with -H and -p, and firewalls on the way"
-            );
-        }
-        anyhow!("{base} does not answer as a router does ({words}); check the address given with -H and -p")
-    }
-
-    /// Says why it refused, and what to do.
-    async fn refused(&self, status: StatusCode, told: Option<&str>) -> anyhow::Error {
-        let base = &self.base;
-        let is_router = matches!(self.holder().await, holder::Holder::Router { .. });
-        match (status, told) {
-            (StatusCode::UNAUTHORIZED, Some(told)) => anyhow!(
-                "{base} answers: {told}. Set the same key here: server.admin_key in the configuration, or the \
-                 variable OLLAMA_ROUTER_SERVER_ADMIN_KEY"
-            ),
-            (_, Some(told)) => anyhow!("{base} answers: {told}"),
-            (StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED, None) if is_router => {
-                anyhow!("the router at {base} does not know this yet: use the same version here and there")
-            }
-            (_, None) if is_router => anyhow!("the router at {base} answers with {status}; see its log"),
-            (_, None) => anyhow!("{}", self.missing().await).context(format!("{base} answers with {status}")),
-        }
-    }
-}
-
-/// Tells whether nothing listens there.
-fn is_refused(error: &reqwest::Error) -> bool {
-    let refused = root(error).downcast_ref::<io::Error>().map(io::Error::kind);
-    error.is_connect() && refused == Some(io::ErrorKind::ConnectionRefused)
-}
-
-/// Returns the last cause, which is the system's word.
-fn root(error: &reqwest::Error) -> &(dyn std::error::Error + 'static) {
-    let mut cause: &(dyn std::error::Error + 'static) = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause
 }
 
 /// An IPv6 address needs brackets in a URL.

@@ -1,16 +1,13 @@
 //! `start`: read the configuration, build, bind, serve until a signal.
 //!
-//! What is said when it cannot listen is in [`bind`], what ends it in [`stop`].
+//! What is said when it cannot listen is in [`bind`], what the demo says in [`greeting`],
+//! what ends it in [`stop`].
 
 mod bind;
+mod greeting;
 mod stop;
 
-use std::{
-    fs,
-    io::{self, Write as _},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{fs, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
@@ -19,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::App,
-    cli::{Common, Failed, ListenFlags, ModeFlags, over},
-    config::load::{self, Loaded, Sources},
+    cli::{self, Common, Failed, ListenFlags, ModeFlags, over},
+    config::load::{Loaded, Sources},
     sandbox::{Sandbox, scenario::Scenario},
-    telemetry,
+    telemetry, tls,
 };
 
 /// The key that the simulated OpenRouter is given: it takes any.
@@ -32,8 +29,8 @@ const DEMO_KEY: &str = "sk-or-v1-demo";
 ///
 /// Serves Ollama's, OpenAI's and Anthropic's APIs until Ctrl-C or SIGTERM, lets answers
 /// that are under way end within ten seconds, and ends with 0; a second signal ends it at
-/// once. Ends with 1 if it cannot listen, and with 2 if there is no key or the
-/// configuration is wrong.
+/// once. With a certificate in the configuration it speaks HTTPS. Ends with 1 if it cannot
+/// listen, and with 2 if there is no key or the configuration is wrong.
 #[derive(Args)]
 pub(super) struct Start {
     #[command(flatten)]
@@ -72,7 +69,7 @@ impl Start {
         let mut sources = common.sources()?;
         self.override_with_flags(&mut sources);
         let sandbox = if self.demo { Some(self.simulate(&mut sources).await?) } else { None };
-        let mut loaded = load::load(&sources).map_err(Failed::usage)?;
+        let mut loaded = cli::read(&sources)?;
         telemetry::start(&loaded.config.logging)?;
         if sandbox.is_some() && common.config.is_none() {
             loaded.move_state(loaded.folder.join("demo"));
@@ -84,16 +81,18 @@ impl Start {
         }
         let listener = bind::bind(&loaded.config).await?;
         let address = listener.local_addr()?;
+        let secure = loaded.config.server.tls_cert.clone();
         let app = tokio::select! {
-            built = App::build(loaded, sources, sandbox.is_some()) => built?,
+            built = App::build(loaded, sources, sandbox.is_some()) => built.map_err(unbuilt)?,
             () = stop.come() => {
                 tracing::info!("stopped before it served");
                 return Ok(ExitCode::SUCCESS);
             }
         };
-        tracing::info!("listening on http://{address}");
+        let scheme = if secure.is_some() { "https" } else { "http" };
+        tracing::info!("listening on {scheme}://{address}");
         if let Some(sandbox) = &sandbox {
-            greet(address.port(), sandbox)?;
+            greeting::print(address.port(), secure.as_deref(), &sandbox.base_url())?;
         }
         let told = CancellationToken::new();
         let shutdown = told.clone().cancelled_owned();
@@ -176,28 +175,7 @@ fn no_key(loaded: &Loaded) -> String {
     )
 }
 
-/// Says what is simulated, and what to try.
-fn greet(port: u16, sandbox: &Sandbox) -> io::Result<()> {
-    let base = format!("http://localhost:{port}");
-    writeln!(
-        anstream::stderr(),
-        "
-  DEMO: every model and every answer is SIMULATED. Nothing leaves this machine.
-  (The simulated OpenRouter is at {upstream}.)
-
-  Try, in another terminal:
-    curl {base}/api/chat -d '{{\"model\":\"auto\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello!\"}}]}}'
-    OLLAMA_HOST={base} ollama list
-    python3 -c \"import ollama; print(ollama.Client('{base}').chat('auto', [dict(role='user', content='Hi')]).message.content)\"
-    ollama-router list-models{flag}
-    ollama-router status{status_flag}
-
-  About one call in six fails on purpose: look at the header X-Router-Attempts (curl -i).
-  brittle-2b:free breaks off each of its streams, prim-2b:free refuses each request.
-  Stop with Ctrl-C.
-",
-        upstream = sandbox.base_url(),
-        flag = if port == 11434 { String::new() } else { format!(" --port {port}") },
-        status_flag = if port == 11434 { String::new() } else { format!(" -p {port}") },
-    )
+/// A certificate that cannot be served is the configuration's fault.
+fn unbuilt(error: anyhow::Error) -> Failed {
+    if error.is::<tls::Error>() { Failed::usage(error) } else { error.into() }
 }

@@ -3,7 +3,7 @@
 //! The only reader of the process environment. It must not know what a setting is for, and
 //! never puts a value of a secret into an error. A flag wins over the environment, that over
 //! the file, that over the default. Read `load/layers.rs` next for how, `load/keys.rs` for names,
-//! `load/file.rs` for how the file is changed.
+//! `load/files.rs` for variables that name a file, `load/file.rs` for how the file is changed.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -19,6 +19,7 @@ use super::{Config, module::Module};
 
 mod edit;
 pub mod file;
+mod files;
 pub mod keys;
 mod layers;
 pub mod listing;
@@ -62,7 +63,7 @@ pub struct Override {
 /// Holds the settings in force and where they are from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loaded {
-    /// The settings; the paths of the policy are absolute.
+    /// The settings; all paths in them are absolute.
     pub config: Config,
     /// Where the value of every key is from.
     pub origins: BTreeMap<String, Origin>,
@@ -125,11 +126,14 @@ fn load_text(sources: &Sources, file: PathBuf, text: Option<&str>) -> Result<Loa
     let folder = file.parent().unwrap_or(Path::new("/")).to_owned();
     let mut layers = Layers::default();
     layers.add_file(&file, text.unwrap_or_default());
-    layers.add_environment(&sources.environment);
+    let home = home(&sources.environment);
+    let (variables, problems) = files::read(&sources.environment, &folder, home.as_deref());
+    layers.add_environment(&variables);
+    layers.add_problems(problems);
     layers.add_overrides(&sources.overrides);
     let mut merged = layers.merge().map_err(|problems| Error { problems })?;
     let mut problems = merged.check();
-    let database = resolve_paths(&mut merged, &folder, home(&sources.environment).as_deref());
+    let database = resolve_paths(&mut merged, &folder, home.as_deref());
     problems.extend(merge_settings_files(&mut merged));
     if !problems.is_empty() {
         return Err(Error { problems });
@@ -196,23 +200,24 @@ pub fn settings_file(sources: &Sources) -> Result<PathBuf, Error> {
     std::path::absolute(&file).map_err(|error| one(format!("{}: cannot find this path: {error}", file.display())))
 }
 
-/// Makes the policy's paths absolute and returns the database's.
+/// Makes the paths of the settings absolute and returns the database's.
 fn resolve_paths(merged: &mut Merged, folder: &Path, home: Option<&Path>) -> PathBuf {
     let Merged { config, origins, .. } = merged;
     let resolve = |key: &str, path: &Path| {
-        let in_home = path.strip_prefix("~").ok().and_then(|rest| Some(home?.join(rest)));
         let is_flag = matches!(origins.get(key), Some(Origin::Flag { .. }));
-        match in_home {
+        match in_home(path, home) {
             Some(path) => path,
             None if is_flag => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
             None => folder.join(path),
         }
     };
-    let policy = &mut config.policy;
+    let (policy, server) = (&mut config.policy, &mut config.server);
     let chain = policy.chain.iter_mut().map(|module| ("policy.chain", module));
     let others = chain.chain(policy.shadow.iter_mut().map(|shadow| ("policy.shadow", &mut shadow.module)));
     let of_others = others.flat_map(|(key, Module { file, settings_file, .. })| [(key, file), (key, settings_file)]);
     let own = [
+        ("server.tls_cert", &mut server.tls_cert),
+        ("server.tls_key", &mut server.tls_key),
         ("policy.module", &mut policy.module),
         ("policy.settings_file", &mut policy.settings_file),
         ("policy.decision_log", &mut policy.decision_log),
@@ -256,7 +261,7 @@ fn read_settings(file: &Path) -> Result<Map<String, Value>, String> {
 
 /// Reads a whole text, none if there is no such file; a byte order mark is left out.
 fn read_text(file: &Path, most_bytes: u64) -> Result<Option<String>, String> {
-    let unreadable = |error: io::Error| format!("cannot read this file: {error}");
+    let unreadable = |error: io::Error| format!("cannot read this file: {error}{}", remedy(error.kind(), file));
     let reader = match File::open(file) {
         Ok(reader) => reader,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -275,6 +280,21 @@ fn read_text(file: &Path, most_bytes: u64) -> Result<Option<String>, String> {
     Ok(Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)))
 }
 
+/// Says what to do about a file that cannot be read.
+fn remedy(kind: io::ErrorKind, file: &Path) -> String {
+    match kind {
+        io::ErrorKind::PermissionDenied => {
+            format!(
+                "; let the user that runs this read it (`chmod u+r {}`, or `chown`), and enter its folder",
+                file.display()
+            )
+        }
+        io::ErrorKind::IsADirectory => "; it is a folder: name a file in it, or move it away".to_owned(),
+        io::ErrorKind::NotADirectory => "; a part of its path is no folder: check the path".to_owned(),
+        _ => String::new(),
+    }
+}
+
 fn decode(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Vec<(String, String)>, Error> {
     let mut environment = Vec::new();
     let mut problems = Vec::new();
@@ -284,16 +304,21 @@ fn decode(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Vec<(
             // There the names are the same in any case.
             name.make_ascii_uppercase();
         }
-        let is_short = keys::SHORT_VARIABLES.iter().any(|(short, _)| *short == name);
+        let is_ours = || keys::is_variable(&name) || files::of_file(&name).is_some();
         match text.into_string() {
             Ok(text) => environment.push((name, text)),
-            Err(_) if is_short || name.starts_with(keys::PREFIX) => {
+            Err(_) if is_ours() || name.starts_with(keys::PREFIX) => {
                 problems.push(format!("environment variable {name}: not UTF-8: set it anew"));
             }
             Err(_) => {}
         }
     }
     if problems.is_empty() { Ok(environment) } else { Err(Error { problems }) }
+}
+
+/// Returns where a path is that begins with `~/`.
+fn in_home(path: &Path, home: Option<&Path>) -> Option<PathBuf> {
+    path.strip_prefix("~").ok().and_then(|rest| Some(home?.join(rest)))
 }
 
 fn home(environment: &[(String, String)]) -> Option<PathBuf> {

@@ -69,6 +69,11 @@ impl Copy {
         Self { folder: folder.to_owned(), source: source.to_owned() }
     }
 
+    /// Returns where it is.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Reads the copy, and the list of embedding models in it as it came; `None`
     /// if there is none, or none of this source.
     pub(super) fn read(&self, now: u64) -> Option<(Catalog, Option<Bytes>)> {
@@ -77,7 +82,8 @@ impl Copy {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
-                tracing::warn!(%error, "failed to read {}; the catalogue is fetched anew", path.display());
+                let path = path.display();
+                tracing::warn!(%error, "failed to read {path}, the list of models is fetched anew; `chmod u+rw {path}`, or remove it");
                 return None;
             }
         };

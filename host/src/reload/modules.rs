@@ -23,6 +23,7 @@ use crate::{
         steps::Steps,
         trial::Trial,
     },
+    reload::watch::both_ends,
 };
 
 /// Compiled modules that are kept for the next reading: a chain and a shadow.
@@ -171,13 +172,7 @@ pub(super) fn files(loaded: &load::Loaded) -> Vec<PathBuf> {
         files.extend(module.file.clone());
         files.extend(module.settings_file.clone());
     }
-    // A link is watched on both ends, and so is one to a folder above.
-    let above = files.iter().flat_map(|file| file.ancestors().skip(1)).filter(|folder| folder.is_symlink());
-    let above: Vec<PathBuf> = above.map(PathBuf::from).collect();
-    files.extend(above);
-    let targets: Vec<PathBuf> = files.iter().filter_map(|file| file.canonicalize().ok()).collect();
-    files.extend(targets);
-    files
+    both_ends(files)
 }
 
 fn source(module: &Module) -> Source {

@@ -86,6 +86,17 @@ impl Watch {
     }
 }
 
+/// Returns files to watch with what they lead to: a link is watched on both ends, and so
+/// is one to a folder above.
+pub(super) fn both_ends(mut files: Vec<PathBuf>) -> Vec<PathBuf> {
+    let above = files.iter().flat_map(|file| file.ancestors().skip(1)).filter(|folder| folder.is_symlink());
+    let above: Vec<PathBuf> = above.map(PathBuf::from).collect();
+    files.extend(above);
+    let targets: Vec<PathBuf> = files.iter().filter_map(|file| file.canonicalize().ok()).collect();
+    files.extend(targets);
+    files
+}
+
 /// Tells one folder from another that has its name later; `None` if there is none.
 #[cfg(unix)]
 fn identity(folder: &Path) -> Option<(u64, u64)> {
@@ -115,5 +126,5 @@ fn lock(names: &Mutex<Names>) -> MutexGuard<'_, Names> {
 }
 
 fn warn(folder: &Path, error: &notify::Error) {
-    tracing::warn!(%error, "failed to watch {}; after a change there, run `ollama-router policy reload`", folder.display());
+    tracing::warn!(%error, "failed to watch {}; after a change there, send SIGHUP or run `ollama-router policy reload`", folder.display());
 }

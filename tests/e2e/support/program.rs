@@ -127,7 +127,8 @@ impl Program {
             let line = served.lines.recv_timeout(PATIENCE);
             let line = line.unwrap_or_else(|_| panic!("{arguments:?} does not listen: {}", served.log));
             served.log.push_str(&line);
-            if let Some((_, address)) = line.split_once("listening on http://") {
+            let listening = line.split_once("listening on ").and_then(|(_, url)| url.split_once("://"));
+            if let Some((_, address)) = listening {
                 served.port = address.trim().rsplit_once(':').unwrap().1.parse().unwrap();
             }
         }
@@ -186,6 +187,11 @@ impl Served {
     /// Returns the URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Returns the URL of a path, where it speaks HTTPS.
+    pub fn secure_url(&self, path: &str) -> String {
+        format!("https://127.0.0.1:{}{path}", self.port)
     }
 
     /// Returns the number of its process.

@@ -159,10 +159,11 @@ fn finish(common: &Common, sources: &load::Sources) -> Result<ExitCode, Failed> 
         )?;
     }
     let flag = common.config.as_ref().map(|path| format!(" -c {}", path.display())).unwrap_or_default();
-    let port = loaded.config.server.port;
+    let server = &loaded.config.server;
+    let (scheme, port) = (if server.tls_cert.is_some() { "https" } else { "http" }, server.port);
     writeln!(
         err,
-        "Next:\n  ollama-router{flag} start         serve on http://localhost:{port}\n  \
+        "Next:\n  ollama-router{flag} start         serve on {scheme}://localhost:{port}\n  \
          ollama-router{flag} list-models   what clients can use, best first"
     )?;
     Ok(ExitCode::SUCCESS)

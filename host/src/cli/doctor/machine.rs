@@ -57,8 +57,10 @@ pub(super) fn secrets(loaded: &Loaded) -> Vec<Finding> {
     if secrets.iter().any(in_file) {
         files.insert(0, loaded.file.clone());
     }
+    // A certificate's key is often left to a group of the servers that use it.
+    let key = loaded.config.server.tls_key.iter().filter(|file| is_open(file, 0o007));
     let open: Vec<String> =
-        files.iter().filter(|file| is_open_to_others(file)).map(|file| file.display().to_string()).collect();
+        files.iter().filter(|file| is_open(file, 0o077)).chain(key).map(|file| file.display().to_string()).collect();
     if open.is_empty() {
         return vec![Finding::ok("secrets", "no file with secrets can be read by others")];
     }
@@ -67,14 +69,15 @@ pub(super) fn secrets(loaded: &Loaded) -> Vec<Finding> {
     open.iter().map(remedy).collect()
 }
 
+/// Tells whether a file lets those in whom a mask of its mode stands for.
 #[cfg(unix)]
-fn is_open_to_others(file: &Path) -> bool {
+fn is_open(file: &Path, mask: u32) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
-    fs::metadata(file).is_ok_and(|found| found.permissions().mode() & 0o077 != 0)
+    fs::metadata(file).is_ok_and(|found| found.permissions().mode() & mask != 0)
 }
 
 #[cfg(not(unix))]
-fn is_open_to_others(_file: &Path) -> bool {
+fn is_open(_file: &Path, _mask: u32) -> bool {
     false
 }
 
@@ -98,7 +101,12 @@ pub(super) async fn port(loaded: &Loaded) -> Vec<Finding> {
     let other = "or choose another port: `start --port`, PORT, or server.port";
     let what = format!("port {port}");
     match remote.holder().await {
-        Holder::Router { version } => router(&what, version.as_deref()),
+        Holder::Router { is_plain: true, .. } => vec![Finding::warning(
+            "port",
+            format!("{what} is held by a router that speaks plain HTTP, though server.tls_cert is set"),
+            "start the router again, so that it speaks HTTPS",
+        )],
+        Holder::Router { version, is_plain: false } => router(&what, version.as_deref()),
         Holder::Ollama { version } => {
             let what = format!("{what} is held by Ollama itself (version {version})");
             vec![Finding::failed("port", what, format!("stop it, {STOP_OLLAMA}, {other}"))]
@@ -135,7 +143,7 @@ fn router(port: &str, version: Option<&str>) -> Vec<Finding> {
         None => Finding::warning(
             "router",
             "it does not tell us of itself",
-            "set the same server.admin_key here, or OLLAMA_ROUTER_SERVER_ADMIN_KEY",
+            "set server.admin_key and server.tls_cert here as they are set there",
         ),
     };
     vec![held, running]

@@ -14,7 +14,7 @@ use crate::{
     cli::{doctor::finding::Finding, words::span},
     clock::now_ms,
     config::load::Loaded,
-    openrouter::{Client, key::KeyFacts, models, probe::Seen},
+    openrouter::{self, AUTHORITIES_REMEDY, Client, key::KeyFacts, models, probe::Seen},
     routing::{Failure, FailureKind},
 };
 
@@ -34,9 +34,7 @@ pub(super) async fn examine(loaded: &Loaded) -> Vec<Finding> {
     let base = loaded.config.openrouter.base_url.as_str();
     let client = match app::client(&loaded.config) {
         Ok(client) => client,
-        Err(error) => {
-            return vec![Finding::failed("upstream", format!("{error:#}"), "mend this setting")];
-        }
+        Err(error) => return vec![unusable(base, &error)],
     };
     let missing = (client.keys() == 0).then(|| {
         let remedy = "get one at https://openrouter.ai/keys, and set openrouter.api_key or OPENROUTER_API_KEY";
@@ -55,6 +53,17 @@ pub(super) async fn examine(loaded: &Loaded) -> Vec<Finding> {
     findings.extend(keys(&client, first).await);
     findings.extend(privacy(&client).await);
     findings
+}
+
+/// Says why no call can be made at all.
+fn unusable(base: &str, error: &anyhow::Error) -> Finding {
+    match error.downcast_ref() {
+        Some(openrouter::Error::Authorities { found }) => {
+            let what = format!("no certificate for {base} could be trusted here: {found}");
+            Finding::failed("upstream", what, AUTHORITIES_REMEDY)
+        }
+        Some(_) | None => Finding::failed("upstream", format!("{error:#}"), "mend this setting"),
+    }
 }
 
 /// Finds out how far it comes, and says what helps there.

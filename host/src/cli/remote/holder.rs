@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::cli::remote::Remote;
+use crate::{
+    cli::remote::{Remote, fault, way::Way},
+    tls::PLAIN_HTTP,
+};
 
 /// Whoever is on this machine answers in milliseconds.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -25,10 +28,12 @@ pub(in crate::cli) const STOP_OLLAMA: &str = if cfg!(target_os = "linux") {
 pub(in crate::cli) enum Holder {
     /// Nothing listens there.
     Nobody,
-    /// A router; its version, if it tells us.
+    /// A router.
     Router {
-        /// Its version.
+        /// Its version, if it tells us.
         version: Option<String>,
+        /// Whether it speaks plain HTTP, though it was asked by HTTPS.
+        is_plain: bool,
     },
     /// The program that the router stands in for.
     Ollama {
@@ -51,18 +56,33 @@ impl Remote {
         };
         let answer = match get("/router/status").await {
             Ok(answer) => answer,
-            Err(error) if super::is_refused(&error) => return Holder::Nobody,
+            Err(error) if fault::is_refused(&error) => return Holder::Nobody,
+            // It may be a router that was started before there was a certificate.
+            Err(error) if fault::is_plain(&error) => return self.plain_holder().await,
             Err(_) => return Holder::Other,
         };
-        // A router names each of its answers, those too with which it refuses.
-        let is_router = answer.headers().contains_key("x-router-request-id");
-        let told: Value = serde_json::from_slice(&answer.bytes().await.unwrap_or_default()).unwrap_or_default();
-        if is_router {
-            return Holder::Router { version: text(&told, "version") };
+        // A router names each of its answers, those too with which it refuses; but not the one
+        // to a client that does not speak HTTPS.
+        let is_named = answer.headers().contains_key("x-router-request-id");
+        let body = answer.bytes().await.unwrap_or_default();
+        let told: Value = serde_json::from_slice(&body).unwrap_or_default();
+        if is_named || body.starts_with(PLAIN_HTTP.as_bytes()) {
+            return Holder::Router { version: text(&told, "version"), is_plain: false };
         }
         let Ok(answer) = get("/api/version").await else { return Holder::Other };
         let told: Value = serde_json::from_slice(&answer.bytes().await.unwrap_or_default()).unwrap_or_default();
         text(&told, "version").map_or(Holder::Other, |version| Holder::Ollama { version })
+    }
+
+    /// Finds out who answers there in plain HTTP. No key is sent on that way.
+    async fn plain_holder(&self) -> Holder {
+        let Ok(http) = Way::Plain.client() else { return Holder::Other };
+        let base = self.base.replacen("https://", "http://", 1);
+        let plain = Self { http, way: Way::Plain, base, port: self.port, admin_key: None };
+        match Box::pin(plain.holder()).await {
+            Holder::Router { version, .. } => Holder::Router { version, is_plain: true },
+            other => other,
+        }
     }
 }
 

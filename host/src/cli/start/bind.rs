@@ -49,7 +49,7 @@ async fn in_the_way(config: &Config) -> Result<String, Failed> {
         Holder::Ollama { version } => {
             format!("Ollama itself (version {version}) is running there: stop it, {STOP_OLLAMA}, {OTHER_PORT}")
         }
-        Holder::Router { version } => {
+        Holder::Router { version, .. } => {
             let version = version.map(|version| format!(" (version {version})")).unwrap_or_default();
             let show = format!("`ollama-router status -p {port}` shows it");
             format!("Another router{version} is running there already; {show}: stop it, {OTHER_PORT}")

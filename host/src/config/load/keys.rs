@@ -77,6 +77,11 @@ pub fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.replace('.', "_").to_ascii_uppercase())
 }
 
+/// Tells whether this is the variable of a setting, be it a long or a short one.
+pub fn is_variable(name: &str) -> bool {
+    SHORT_VARIABLES.iter().any(|(short, _)| *short == name) || all().iter().any(|key| variable(key) == name)
+}
+
 /// Tells whether a container platform set a variable for some service.
 ///
 /// A service named `ollama-router` or `ollama-router-server` makes Kubernetes set

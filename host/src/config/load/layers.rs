@@ -10,7 +10,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::yaml::Fault;
-use super::{Origin, Override, keys, yaml};
+use super::{Origin, Override, files, files::Variable, keys, yaml};
 use crate::config::{Config, check};
 
 /// The most problems told of one file: the place of each costs a reading of the text, and a
@@ -55,29 +55,33 @@ impl Layers {
         }
     }
 
-    /// Adds the settings of the environment. An empty variable is not set.
-    pub(super) fn add_environment(&mut self, environment: &[(String, String)]) {
-        let is_set = |name: &str, text: &str| !text.trim().is_empty() && !keys::is_from_platform(name, text);
-        let set = environment.iter().filter(|(name, text)| is_set(name, text));
-        let set: BTreeMap<&str, &str> = set.map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    /// Adds the settings of the environment.
+    pub(super) fn add_environment(&mut self, variables: &[Variable]) {
+        let set = variables.iter().filter(|variable| !keys::is_from_platform(&variable.name, &variable.text));
+        let set: BTreeMap<&str, &Variable> = set.map(|variable| (variable.name.as_str(), variable)).collect();
         let full: BTreeMap<String, String> = keys::all().into_iter().map(|key| (keys::variable(&key), key)).collect();
         let short = keys::SHORT_VARIABLES.iter().map(|(name, key)| (*name, *key));
         let long = full.iter().map(|(name, key)| (name.as_str(), key.as_str()));
         // Later settings win, so the long name of a key comes after its short one.
         for (name, key) in short.chain(long) {
-            if let Some(text) = set.get(name) {
-                let origin = Origin::Environment { variable: name.to_owned() };
-                self.push(key, (*text).into(), origin, format!("environment variable {name}"));
+            if let Some(Variable { text, shown, .. }) = set.get(name) {
+                let origin = Origin::Environment { variable: shown.clone() };
+                self.push(key, text.as_str().into(), origin, format!("environment variable {shown}"));
             }
         }
         let ours = set.keys().filter(|name| name.starts_with(keys::PREFIX));
         for name in ours.filter(|name| !full.contains_key(**name)) {
-            let hint = match keys::nearest_variable(name) {
+            let hint = match files::nearest(name).or_else(|| keys::nearest_variable(name)) {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
                 None => format!("after `{}` comes a key such as `SERVER_PORT`", keys::PREFIX),
             };
             self.problems.push(format!("environment variable {name}: no setting has this name; {hint}"));
         }
+    }
+
+    /// Adds what was found wrong before.
+    pub(super) fn add_problems(&mut self, problems: Vec<String>) {
+        self.problems.extend(problems);
     }
 
     /// Adds what flags of the command line set.

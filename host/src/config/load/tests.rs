@@ -14,6 +14,8 @@ use super::*;
 use crate::config::value::quantity::{Minutes, Span};
 use crate::config::value::{Level, OnError, UnknownModel};
 
+mod files;
+
 const EXAMPLE: &str = include_str!("../../../config.example.yaml");
 
 /// A data folder with or without a settings file.
@@ -227,16 +229,6 @@ fn further_keys_come_after_the_first_and_each_once() {
 }
 
 #[test]
-fn what_is_not_built_yet_is_an_unknown_key() {
-    for key in ["server.tls_cert", "server.tls_key"] {
-        let (section, name) = key.split_once('.').unwrap();
-        let problems = Home::with(&format!("{section}: {{{name}: [a]}}\n")).problems(&[], &[]);
-        let start = format!("{key}: unknown key");
-        assert!(problems.len() == 1 && problems[0].contains(&start), "{problems:?}");
-    }
-}
-
-#[test]
 fn a_file_that_is_no_list_of_keys_is_refused_with_its_place() {
     let root = "~/config.yaml: the file must be made of keys, as in `server:` and below it `port: 11434`";
     let dotted = "~/config.yaml:1:1: server.port: a key has no dots here: put `port: 1` below `server:`, indented";
@@ -269,6 +261,19 @@ fn a_file_that_is_not_text_is_refused() {
     fs::create_dir(home.file()).unwrap();
     let problems = home.problems(&[], &[]);
     assert!(problems[0].starts_with("~/config.yaml: cannot read this file: "), "{problems:?}");
+    assert!(
+        cfg!(windows) || problems[0].ends_with("; it is a folder: name a file in it, or move it away"),
+        "{problems:?}"
+    );
+}
+
+/// Whoever runs the tests may read everything, so the words are looked at alone.
+#[test]
+fn who_may_not_read_a_file_is_told_what_lets_them() {
+    let told = remedy(io::ErrorKind::PermissionDenied, Path::new("/etc/config.yaml"));
+    let expected =
+        "; let the user that runs this read it (`chmod u+r /etc/config.yaml`, or `chown`), and enter its folder";
+    assert_eq!(told, expected);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! shows the text of a value by itself: that may be a key. Read `config/value.rs` next.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
@@ -56,6 +57,16 @@ pub fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<std::n
 /// Reads a text that YAML may take for a number, such as a version.
 pub fn plain_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(Scalar::deserialize(deserializer)?.text)
+}
+
+/// Reads the path of a PEM file. Who gives what is in it instead must not see it in an
+/// error: that may be a private key.
+pub fn pem_file<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+    let Some(Scalar { text, .. }) = Option::deserialize(deserializer)? else { return Ok(None) };
+    if text.contains('\n') || text.starts_with("-----") {
+        return Err(D::Error::custom("this is what a PEM file holds: give the path of such a file instead"));
+    }
+    Ok(Some(text.into()))
 }
 
 impl<'de> Deserialize<'de> for Scalar {

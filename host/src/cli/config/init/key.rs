@@ -35,7 +35,7 @@ pub(super) fn check(key: &Secret, loaded: &Loaded) -> Result<Option<Verdict>, Fa
         connect_timeout: config.failover.connect_timeout.duration(),
         idle_timeout: config.failover.idle_timeout.duration(),
     };
-    let client = Client::new(&settings).context("failed to make the OpenRouter client")?;
+    let client = Client::new(&settings).with_context(|| format!("cannot set up calls to {}", settings.base_url))?;
     let seen = block_on(async {
         tokio::select! {
             seen = client.probe() => Ok(Some(seen)),
