@@ -108,6 +108,11 @@ impl Chain {
         Ok(())
     }
 
+    /// Has each policy count from here on.
+    pub(super) fn start_counting(&mut self) {
+        self.policies.iter_mut().for_each(InForce::start_counting);
+    }
+
     /// Returns the policies, in the order in which they are asked.
     pub fn policies(&self) -> &[InForce] {
         &self.policies

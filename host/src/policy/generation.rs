@@ -187,7 +187,7 @@ impl Generation {
                 Some(Shadow::new(started.0, sample))
             }
         };
-        let generation = Self {
+        let mut generation = Self {
             origin: Arc::new(Origin::of(number, &chain, &settings, &catalog)),
             log,
             number,
@@ -207,6 +207,7 @@ impl Generation {
         };
         let steps = steps.of(generation.chain.label());
         steps.take(Phase::Probe, generation.probe(recorded)).await?;
+        generation.chain.start_counting();
         steps.take(Phase::Warm, generation.warm()).await?;
         Ok(generation)
     }

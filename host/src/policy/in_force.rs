@@ -94,6 +94,11 @@ impl InForce {
         self.executor.warm(MAX_WARM).await
     }
 
+    /// Counts from here on: what it was asked until now was a probe.
+    pub(super) fn start_counting(&mut self) {
+        (self.calls, self.faults, self.latency) = Default::default();
+    }
+
     /// Returns its name and version, such as `free-mode/0.1.0`.
     pub fn label(&self) -> String {
         format!("{}/{}", self.name, self.version)
