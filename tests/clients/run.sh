@@ -135,6 +135,8 @@ export OLLAMA_ROUTER_FAILOVER_MAX_ATTEMPTS=6
 # Starts the router of a suite, and puts its address into ROUTER_URL.
 serve() {
     local own=$1 log=$1/log
+    # Who looks into it next may be quicker than who writes it.
+    : >"$log"
     NO_COLOR=1 "$binary" -c "$own/config.yaml" start --demo -H 127.0.0.1 -p 0 >"$log" 2>&1 &
     router=$!
     echo "$router" >"$own/pid"
