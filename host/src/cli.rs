@@ -226,13 +226,9 @@ impl Common {
 /// Reads a configuration, or says what is wrong with it and how to come to the file.
 fn read(sources: &Sources) -> Result<Loaded, Failed> {
     load::load(sources).map_err(|error| {
-        let file = SettingsFile::locate(sources).map(|file| format!("{}:", file.display()));
-        // Of a file that cannot be read no place is told, and no editor helps.
-        let is_place = |text: &str| text.starts_with(|sign: char| sign.is_ascii_digit());
-        let names_place = |problem: &String| {
-            file.as_ref().is_ok_and(|file| problem.strip_prefix(file.as_str()).is_some_and(is_place))
-        };
-        if !error.problems.iter().any(names_place) {
+        // Of a file that cannot be read no line is told, and no editor helps.
+        let file = SettingsFile::locate(sources).ok();
+        if !file.is_some_and(|file| error.problems.iter().any(|problem| problem.is_within(&file))) {
             return Failed::usage(error);
         }
         let flag = sources.file.as_ref().map(|path| format!(" -c {}", path.display())).unwrap_or_default();

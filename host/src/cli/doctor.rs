@@ -66,7 +66,8 @@ impl Doctor {
 }
 
 fn unusable(error: &load::Error) -> Finding {
-    let what = format!("{}; nothing else was checked", error.problems.join("; "));
+    let problems: Vec<String> = error.problems.iter().map(ToString::to_string).collect();
+    let what = format!("{}; nothing else was checked", problems.join("; "));
     Finding::failed("configuration", what, "mend what it names; host/config.example.yaml has every key")
 }
 

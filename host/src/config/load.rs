@@ -17,12 +17,15 @@ use serde_json::{Map, Value};
 use self::layers::{Layers, Merged};
 use super::{Config, module::Module};
 
+pub use self::problem::{Error, Place, Problem};
+
 mod edit;
 pub mod file;
 mod files;
 pub mod keys;
 mod layers;
 pub mod listing;
+mod problem;
 mod typed;
 mod yaml;
 
@@ -101,14 +104,6 @@ pub enum Origin {
     },
 }
 
-/// Tells why settings cannot be used; prints one problem a line.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", problems.join("\n"))]
-pub struct Error {
-    /// All problems, each with its place and what would be right; never empty.
-    pub problems: Vec<String>,
-}
-
 /// Reads all settings and checks them.
 ///
 /// A missing file is as good as an empty one.
@@ -117,7 +112,7 @@ pub struct Error {
 /// home folder; after a flag they start at the current folder, as the shell completes them.
 pub fn load(sources: &Sources) -> Result<Loaded, Error> {
     let file = settings_file(sources)?;
-    let text = read_text(&file, FILE_BYTES).map_err(|message| one(format!("{}: {message}", file.display())))?;
+    let text = read_text(&file, FILE_BYTES).map_err(|message| Problem::at(Place::file(&file), message))?;
     load_text(sources, file, text.as_deref())
 }
 
@@ -168,7 +163,7 @@ pub fn process_environment() -> Result<Vec<(String, String)>, Error> {
 /// No file means no pattern.
 pub fn load_filter(folder: &Path) -> Result<Vec<String>, Error> {
     let file = folder.join("models-filter").join("filter");
-    let text = read_text(&file, FILTER_BYTES).map_err(|message| one(format!("{}: {message}", file.display())))?;
+    let text = read_text(&file, FILTER_BYTES).map_err(|message| Problem::at(Place::file(&file), message))?;
     Ok(text.unwrap_or_default().lines().map(str::to_owned).collect())
 }
 
@@ -191,13 +186,14 @@ impl fmt::Display for Origin {
 }
 
 /// Returns the settings file that is meant, whether it is there or not.
-pub fn settings_file(sources: &Sources) -> Result<PathBuf, Error> {
+fn settings_file(sources: &Sources) -> Result<PathBuf, Error> {
     let asked = sources.file.clone().or_else(|| default_file(&sources.environment));
     let Some(file) = asked else {
         let remedy = format!("set {}, or name a settings file with --config", home_variable());
-        return Err(one(format!("cannot find the home folder: {remedy}")));
+        return Err(Problem::new(format!("cannot find the home folder: {remedy}")).into());
     };
-    std::path::absolute(&file).map_err(|error| one(format!("{}: cannot find this path: {error}", file.display())))
+    std::path::absolute(&file)
+        .map_err(|error| Problem::at(Place::file(&file), format!("cannot find this path: {error}")).into())
 }
 
 /// Makes the paths of the settings absolute and returns the database's.
@@ -230,7 +226,7 @@ fn resolve_paths(merged: &mut Merged, folder: &Path, home: Option<&Path>) -> Pat
 
 /// Puts the names of each policy's `settings_file` under those of its `settings`, which
 /// win whole; returns the problems of those that cannot be read.
-fn merge_settings_files(merged: &mut Merged) -> Vec<String> {
+fn merge_settings_files(merged: &mut Merged) -> Vec<Problem> {
     let policy = &mut merged.config.policy;
     let chain = policy.chain.iter_mut().map(|module| ("policy.chain", module));
     let others = chain.chain(policy.shadow.iter_mut().map(|shadow| ("policy.shadow", &mut shadow.module)));
@@ -246,7 +242,7 @@ fn merge_settings_files(merged: &mut Merged) -> Vec<String> {
             Err(message) => problems.push((key, message)),
         }
     }
-    problems.into_iter().map(|(key, message)| format!("{}: {message}", merged.place(key))).collect()
+    problems.into_iter().map(|(key, message)| merged.problem(key, message)).collect()
 }
 
 fn read_settings(file: &Path) -> Result<Map<String, Value>, String> {
@@ -256,7 +252,7 @@ fn read_settings(file: &Path) -> Result<Map<String, Value>, String> {
     };
     let is_json = file.extension().is_some_and(|end| end.eq_ignore_ascii_case("json"));
     let object = if is_json { yaml::parse_json(&text) } else { yaml::parse(&text) };
-    object.map_err(|fault| layers::located(file, &fault))
+    object.map_err(|fault| format!("{}: {}", Place::of_fault(file, &fault), fault.message))
 }
 
 /// Reads a whole text, none if there is no such file; a byte order mark is left out.
@@ -308,7 +304,7 @@ fn decode(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Vec<(
         match text.into_string() {
             Ok(text) => environment.push((name, text)),
             Err(_) if is_ours() || name.starts_with(keys::PREFIX) => {
-                problems.push(format!("environment variable {name}: not UTF-8: set it anew"));
+                problems.push(Problem::at(Place::Variable(name), "not UTF-8: set it anew"));
             }
             Err(_) => {}
         }
@@ -328,10 +324,6 @@ fn home(environment: &[(String, String)]) -> Option<PathBuf> {
 
 const fn home_variable() -> &'static str {
     if cfg!(windows) { "USERPROFILE" } else { "HOME" }
-}
-
-fn one(problem: String) -> Error {
-    Error { problems: vec![problem] }
 }
 
 #[cfg(test)]

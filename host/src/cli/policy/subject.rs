@@ -17,7 +17,8 @@ use crate::{
     cli::{Common, Failed, ModeFlags, policy::made_up},
     clock::now_ms,
     config::{
-        Logging, load,
+        Logging,
+        load::file::SettingsFile,
         value::{Level, LogFormat},
     },
     policy::{
@@ -83,7 +84,7 @@ pub(super) fn engine(common: &Common) -> Result<Arc<Engine>, Failed> {
 /// Opens the router's folder of compiled policies; without it each run compiles anew,
 /// which is no reason to fail.
 fn kept(common: &Common) -> Option<Cache> {
-    let file = load::settings_file(&common.sources().ok()?).ok()?;
+    let file = SettingsFile::locate(&common.sources().ok()?).ok()?;
     Cache::open(&file.parent()?.join("cache")).ok()
 }
 

@@ -12,7 +12,9 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Error, FILE_BYTES, Sources, edit, home_variable, load_text, one, read_text, settings_file, typed};
+use super::{
+    Error, FILE_BYTES, Place, Problem, Sources, edit, home_variable, load_text, read_text, settings_file, typed,
+};
 use crate::config::{is_secret, load::yaml, value::Secret};
 
 /// What a file of ours begins with on some systems.
@@ -49,8 +51,7 @@ impl SettingsFile {
     /// Reads it; a file that is not there is as good as an empty one.
     pub fn open(sources: &Sources) -> Result<Self, Error> {
         let path = settings_file(sources)?;
-        let told = |message: String| one(format!("{}: {message}", path.display()));
-        let text = read_text(&path, FILE_BYTES).map_err(told)?;
+        let text = read_text(&path, FILE_BYTES).map_err(|message| Problem::at(Place::file(&path), message))?;
         let found = fs::read(&path).ok();
         let home = sources.environment.iter().filter(|(name, _)| name == home_variable()).cloned();
         let beside = Sources { file: Some(path.clone()), environment: home.collect(), overrides: Vec::new() };
@@ -97,9 +98,9 @@ impl SettingsFile {
 
     /// Returns a text for this file with another value for a key.
     pub fn set_in(&self, text: &str, key: &str, typed: &str) -> Result<String, Error> {
-        let value = typed::value(key, typed).map_err(|message| one(format!("{key}: {message}")))?;
+        let value = typed::value(key, typed).map_err(|message| Problem::new(message).of(key))?;
         let text = edit::set(text, &typed::path(key), &value).map_err(|reason| self.by_hand(key, &reason))?;
-        self.check(&text).map_err(|error| self.as_typed(key, error))?;
+        self.check(&text).map_err(|error| as_typed(key, error))?;
         Ok(text)
     }
 
@@ -127,24 +128,19 @@ impl SettingsFile {
         replace(&target, &[mark, text].concat()).map_err(told)
     }
 
-    /// Takes out the places of what is wrong with a value that was just typed: the line
-    /// that it would have is in no file yet.
-    fn as_typed(&self, key: &str, error: Error) -> Error {
-        let path = format!("{}:", self.path.display());
-        let typed = |problem: String| {
-            let said = problem.strip_prefix(&path).and_then(|placed| Some(placed.split_once(": ")?.1));
-            match said.filter(|said| said.strip_prefix(key).is_some_and(|rest| rest.starts_with(':'))) {
-                Some(said) => said.to_owned(),
-                None => problem,
-            }
-        };
-        Error { problems: error.problems.into_iter().map(typed).collect() }
-    }
-
     fn by_hand(&self, key: &str, reason: &str) -> Error {
-        let path = self.path.display();
-        one(format!("{path}: {key}: cannot change this key alone: {reason}; use `ollama-router config edit`"))
+        let message = format!("cannot change this key alone: {reason}; use `ollama-router config edit`");
+        Problem::at(Place::file(&self.path), message).of(key).into()
     }
+}
+
+/// Takes out the places of what is wrong with a value that was just typed: the line
+/// that it would have is in no file yet.
+fn as_typed(key: &str, mut error: Error) -> Error {
+    for problem in error.problems.iter_mut().filter(|problem| problem.key.as_deref() == Some(key)) {
+        problem.place = None;
+    }
+    error
 }
 
 /// Says what to do where a file cannot be replaced.

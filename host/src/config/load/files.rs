@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use super::{in_home, keys, read_text};
+use super::{Place, Problem, in_home, keys, read_text};
 
 /// What the name of such a variable ends with.
 const ENDING: &str = "_FILE";
@@ -32,7 +32,7 @@ pub(super) fn read(
     environment: &[(String, String)],
     folder: &Path,
     home: Option<&Path>,
-) -> (Vec<Variable>, Vec<String>) {
+) -> (Vec<Variable>, Vec<Problem>) {
     let (mut variables, mut problems) = (Vec::new(), Vec::new());
     let is_set = |name: &str| environment.iter().any(|(known, text)| known == name && !text.trim().is_empty());
     for (shown, text) in environment.iter().filter(|(_, text)| !text.trim().is_empty()) {
@@ -40,15 +40,16 @@ pub(super) fn read(
             variables.push(Variable { name: shown.clone(), text: text.clone(), shown: shown.clone() });
             continue;
         };
+        let problem = |message: String| Problem::at(Place::Variable(shown.clone()), message);
         if is_set(name) {
-            problems.push(format!("environment variable {shown}: {name} is set too: unset one of them"));
+            problems.push(problem(format!("{name} is set too: unset one of them")));
             continue;
         }
         let path = Path::new(text.trim());
         let path = in_home(path, home).unwrap_or_else(|| folder.join(path));
         match value(&path) {
             Ok(text) => variables.push(Variable { name: name.to_owned(), text, shown: shown.clone() }),
-            Err(message) => problems.push(format!("environment variable {shown}: {}: {message}", path.display())),
+            Err(message) => problems.push(problem(format!("{}: {message}", path.display()))),
         }
     }
     (variables, problems)

@@ -9,8 +9,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::yaml::Fault;
-use super::{Origin, Override, files, files::Variable, keys, yaml};
+use super::{Origin, Override, Place, Problem, files, files::Variable, keys, yaml};
 use crate::config::{Config, check};
 
 /// The most problems told of one file: the place of each costs a reading of the text, and a
@@ -25,8 +24,8 @@ pub(super) struct Setting {
     pub value: Value,
     /// Where it is from.
     pub origin: Origin,
-    /// The same for people, at the start of an error.
-    pub place: String,
+    /// The same for problems.
+    pub place: Place,
 }
 
 /// Holds the outcome of all layers.
@@ -35,15 +34,15 @@ pub(super) struct Merged {
     pub config: Config,
     /// Where the value of every key is from.
     pub origins: BTreeMap<String, Origin>,
-    /// For each key that a layer set, the start of an error about it.
-    pub places: BTreeMap<String, String>,
+    /// For each key that a layer set, where it did.
+    pub places: BTreeMap<String, Place>,
 }
 
 /// Gathers settings and whatever is wrong with them.
 #[derive(Default)]
 pub(super) struct Layers {
     settings: Vec<Setting>,
-    problems: Vec<String>,
+    problems: Vec<Problem>,
 }
 
 impl Layers {
@@ -51,7 +50,7 @@ impl Layers {
     pub(super) fn add_file(&mut self, file: &Path, text: &str) {
         match yaml::parse(text) {
             Ok(tree) => FileLayer { file, text, layers: self }.add(&mut Vec::new(), tree),
-            Err(fault) => self.problems.push(located(file, &fault)),
+            Err(fault) => self.problems.push(Problem::at(Place::of_fault(file, &fault), fault.message)),
         }
     }
 
@@ -66,7 +65,7 @@ impl Layers {
         for (name, key) in short.chain(long) {
             if let Some(Variable { text, shown, .. }) = set.get(name) {
                 let origin = Origin::Environment { variable: shown.clone() };
-                self.push(key, text.as_str().into(), origin, format!("environment variable {shown}"));
+                self.push(key, text.as_str().into(), origin, Place::Variable(shown.clone()));
             }
         }
         let ours = set.keys().filter(|name| name.starts_with(keys::PREFIX));
@@ -75,12 +74,13 @@ impl Layers {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
                 None => format!("after `{}` comes a key such as `SERVER_PORT`", keys::PREFIX),
             };
-            self.problems.push(format!("environment variable {name}: no setting has this name; {hint}"));
+            let message = format!("no setting has this name; {hint}");
+            self.problems.push(Problem::at(Place::Variable((*name).to_owned()), message));
         }
     }
 
     /// Adds what was found wrong before.
-    pub(super) fn add_problems(&mut self, problems: Vec<String>) {
+    pub(super) fn add_problems(&mut self, problems: Vec<Problem>) {
         self.problems.extend(problems);
     }
 
@@ -88,23 +88,24 @@ impl Layers {
     pub(super) fn add_overrides(&mut self, overrides: &[Override]) {
         let known = keys::all();
         for Override { key, text, flag } in overrides {
+            let place = Place::Flag((*flag).to_owned());
             if known.contains(key) {
-                self.push(key, text.as_str().into(), Origin::Flag { flag: (*flag).to_owned() }, (*flag).to_owned());
+                self.push(key, text.as_str().into(), Origin::Flag { flag: (*flag).to_owned() }, place);
             } else {
-                self.problems.push(format!("{flag}: {key}: {}", unknown(key)));
+                self.problems.push(Problem::at(place, unknown(key)).of(key));
             }
         }
     }
 
     /// Tries every value, then lays later ones over earlier ones.
-    pub(super) fn merge(self) -> Result<Merged, Vec<String>> {
+    pub(super) fn merge(self) -> Result<Merged, Vec<Problem>> {
         let mut problems = self.problems;
         let mut tree = Value::Object(Map::new());
         let mut origins: BTreeMap<String, Origin> = keys::all().into_iter().map(|key| (key, Origin::Default)).collect();
         let mut places = BTreeMap::new();
         for setting in self.settings {
             if let Err(message) = try_alone(&setting) {
-                problems.push(format!("{}: {}: {message}", setting.place, setting.key));
+                problems.push(Problem::at(setting.place, message).of(setting.key));
                 continue;
             }
             put(&mut tree, &setting.key, setting.value);
@@ -115,42 +116,31 @@ impl Layers {
             Ok(config) if problems.is_empty() => Ok(Merged { config, origins, places }),
             Ok(_) => Err(problems),
             Err(error) => {
-                problems.push(error.to_string());
+                problems.push(Problem::new(error.to_string()));
                 Err(problems)
             }
         }
     }
 
-    fn push(&mut self, key: &str, value: Value, origin: Origin, place: String) {
+    fn push(&mut self, key: &str, value: Value, origin: Origin, place: Place) {
         self.settings.push(Setting { key: key.to_owned(), value, origin, place });
     }
 }
 
 impl Merged {
-    /// Returns the start of an error: the place that set a key, and the key.
-    pub(super) fn place(&self, key: &str) -> String {
-        match self.places.get(key) {
-            Some(place) => format!("{place}: {key}"),
-            None => key.to_owned(),
-        }
+    /// Returns a problem of a key, with the place that set it.
+    pub(super) fn problem(&self, key: &str, message: String) -> Problem {
+        Problem { place: self.places.get(key).cloned(), key: Some(key.to_owned()), message }
     }
 
     /// Returns the problems between settings, each told where a person set one of its keys.
-    pub(super) fn check(&self) -> Vec<String> {
+    pub(super) fn check(&self) -> Vec<Problem> {
         let told = |problem: check::Problem| {
             let is_set = |key: &&&str| self.places.contains_key(**key);
             let key = problem.keys.iter().find(is_set).or(problem.keys.first()).copied().unwrap_or_default();
-            format!("{}: {}", self.place(key), problem.message)
+            self.problem(key, problem.message)
         };
         self.config.check().into_iter().map(told).collect()
-    }
-}
-
-/// Writes a fault as `file:line:column: message`.
-pub(super) fn located(file: &Path, fault: &Fault) -> String {
-    match fault.place {
-        Some((line, column)) => format!("{}:{line}:{column}: {}", file.display(), fault.message),
-        None => format!("{}: {}", file.display(), fault.message),
     }
 }
 
@@ -194,13 +184,11 @@ impl FileLayer<'_> {
     }
 
     fn refuse(&mut self, path: &[String], message: &str) {
-        let problem = format!("{}: {}: {message}", self.place(path), path.join("."));
-        self.layers.problems.push(problem);
+        self.layers.problems.push(Problem::at(self.place(path), message).of(path.join(".")));
     }
 
-    fn place(&self, path: &[String]) -> String {
-        let (line, column) = self.position(path).unwrap_or((1, 1));
-        format!("{}:{line}:{column}", self.file.display())
+    fn place(&self, path: &[String]) -> Place {
+        Place::File { path: self.file.to_owned(), position: Some(self.position(path).unwrap_or((1, 1))) }
     }
 
     fn position(&self, path: &[String]) -> Option<(usize, usize)> {
