@@ -1,8 +1,9 @@
 //! Variables that name a file instead of holding a value, as container platforms give secrets.
 //!
 //! `OPENROUTER_API_KEY_FILE` is read in the place of `OPENROUTER_API_KEY`, and so with every
-//! variable of a setting. Where the longer name is a setting itself, it is that alone. It
-//! must not know what a setting is for, and never puts what a file holds into an error.
+//! variable that begins with `OLLAMA_ROUTER_`. Where the longer name is a setting itself, it
+//! is that alone. It must not know what a setting is for, and never puts what a file holds
+//! into an error.
 
 use std::path::Path;
 
@@ -10,6 +11,9 @@ use super::{Place, Problem, in_home, keys, read_text};
 
 /// What the name of such a variable ends with.
 const ENDING: &str = "_FILE";
+
+/// The one variable without our prefix that is a secret, and has a name of its own.
+const KEY: &str = "OPENROUTER_API_KEY";
 
 /// The largest value, in bytes: the settings of a policy fit.
 const VALUE_BYTES: u64 = 1024 * 1024;
@@ -56,9 +60,12 @@ pub(super) fn read(
 }
 
 /// Returns the variable for which another names a file; none if it does not.
+///
+/// `PORT_FILE` and the like are too common a name: another program's would be read.
 pub(super) fn of_file(name: &str) -> Option<&str> {
     let short = name.strip_suffix(ENDING)?;
-    (keys::is_variable(short) && !keys::is_variable(name)).then_some(short)
+    let is_own = short.starts_with(keys::PREFIX) || short == KEY;
+    (is_own && keys::is_variable(short) && !keys::is_variable(name)).then_some(short)
 }
 
 /// Returns the variable that an unknown one with such an ending was probably meant to be.

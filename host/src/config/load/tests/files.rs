@@ -39,7 +39,8 @@ fn a_variable_may_name_a_file_with_its_value_and_ranks_as_it_would() {
         ("file", "file, line 2"),
     ];
     assert_eq!(read, expected.map(|(key, origin)| (key.to_owned(), origin.to_owned())));
-    let more = [("OLLAMA_ROUTER_SERVER_CLIENT_KEYS_FILE", &*path("keys")), ("PORT_FILE", &*path("port"))];
+    let more =
+        [("OLLAMA_ROUTER_SERVER_CLIENT_KEYS_FILE", &*path("keys")), ("OLLAMA_ROUTER_SERVER_PORT_FILE", &*path("port"))];
     let server = home.load(&more, &[]).unwrap().config.server;
     let keys: Vec<&str> = server.client_keys.iter().map(Secret::expose).collect();
     assert_eq!((keys, server.port), (vec!["a", "b"], 8080));
@@ -57,6 +58,13 @@ fn a_variable_that_is_a_setting_itself_names_no_other() {
 }
 
 #[test]
+fn a_name_that_other_programs_may_have_names_no_file() {
+    let environment = ["PORT", "LOG_LEVEL", "FREE_MODE", "OLLAMA_ORIGINS"].map(|name| format!("{name}_FILE"));
+    let environment: Vec<(&str, &str)> = environment.iter().map(|name| (name.as_str(), "nowhere")).collect();
+    assert_eq!(Home::empty().load(&environment, &[]).unwrap().config, Config::default());
+}
+
+#[test]
 fn a_variable_whose_file_is_of_no_use_is_told_with_both() {
     let home = Home::empty();
     let folder = home.folder.path();
@@ -68,8 +76,8 @@ fn a_variable_whose_file_is_of_no_use_is_told_with_both() {
         ("OLLAMA_ROUTER_OPENROUTER_API_KEY_FILE", "empty"),
         ("OLLAMA_ROUTER_SERVER_ADMIN_KEY_FILE", "bad"),
         ("OLLAMA_ROUTER_SERVER_CLIENT_KEYS_FILE", "binary"),
-        ("PORT_FILE", "port"),
-        ("PORT", "1"),
+        ("OLLAMA_ROUTER_SERVER_PORT_FILE", "port"),
+        ("OLLAMA_ROUTER_SERVER_PORT", "1"),
         ("OLLAMA_ROUTER_SERVER_ADMIN_KYE_FILE", "bad"),
     ];
     let expected = [
@@ -81,7 +89,7 @@ fn a_variable_whose_file_is_of_no_use_is_told_with_both() {
          it, or unset the variable",
         "environment variable OLLAMA_ROUTER_SERVER_CLIENT_KEYS_FILE: ~/binary: line 1 is not UTF-8: save this file as \
          UTF-8 text",
-        "environment variable PORT_FILE: PORT is set too: unset one of them",
+        "environment variable OLLAMA_ROUTER_SERVER_PORT_FILE: OLLAMA_ROUTER_SERVER_PORT is set too: unset one of them",
         "environment variable OLLAMA_ROUTER_SERVER_ADMIN_KEY_FILE: server.admin_key: the key holds a space or a letter \
          outside ASCII: copy it again, whole",
     ];
