@@ -91,16 +91,22 @@ pub struct Certificate {
     in_force: ArcSwap<CertifiedKey>,
 }
 
+/// Returns the files that the settings name, certificate and key; none if they name
+/// nothing. Reads neither.
+pub fn files(server: &Server) -> Result<Option<(PathBuf, PathBuf)>, Error> {
+    let half = |set, missing| Err(Error::Half { set, missing });
+    match (server.tls_cert.clone(), server.tls_key.clone()) {
+        (None, None) => Ok(None),
+        (Some(_), None) => half(CERT, KEY),
+        (None, Some(_)) => half(KEY, CERT),
+        (Some(cert), Some(key)) => Ok(Some((cert, key))),
+    }
+}
+
 impl Certificate {
     /// Reads what the settings name; none if they name nothing.
     pub fn open(server: &Server) -> Result<Option<Arc<Self>>, Error> {
-        let half = |set, missing| Error::Half { set, missing };
-        let (cert, key) = match (server.tls_cert.clone(), server.tls_key.clone()) {
-            (None, None) => return Ok(None),
-            (Some(_), None) => return Err(half(CERT, KEY)),
-            (None, Some(_)) => return Err(half(KEY, CERT)),
-            (Some(cert), Some(key)) => (cert, key),
-        };
+        let Some((cert, key)) = files(server)? else { return Ok(None) };
         let in_force = ArcSwap::from_pointee(pair::read(&cert, &key)?);
         Ok(Some(Arc::new(Self { cert, key, in_force })))
     }

@@ -155,11 +155,21 @@ fn a_key_in_the_place_of_its_path_is_refused_and_not_shown() {
 #[test]
 fn one_of_two_settings_can_be_set_before_the_other() {
     let program = Program::new();
-    for key in ["server.tls_cert", "server.tls_key"] {
-        assert_eq!(program.run(&["config", "set", key, "some.pem"]).code, Some(0), "{key}");
-    }
+    let warned = |command: &[&str]| {
+        let ran = program.run(command);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        ran.err.lines().filter(|line| line.starts_with("warning: ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let half = |set: &str, missing: &str| {
+        vec![format!("warning: {set} is set and {missing} is not: set both to serve HTTPS, or neither")]
+    };
+    let (cert, key) = ("server.tls_cert", "server.tls_key");
+    assert_eq!(warned(&["config", "set", cert, "some.pem"]), half(cert, key));
+    assert_eq!(warned(&["config", "set", "server.port", "1"]), [""; 0]);
+    assert_eq!(warned(&["config", "set", key, "some.pem"]), [""; 0]);
     let shown = program.run(&["config", "get", "server.tls_key"]);
     assert_eq!(shown.out, format!("{}\n", program.path(".config/ollama-router/some.pem").display()));
+    assert_eq!(warned(&["config", "unset", cert]), half(key, cert));
 }
 
 #[tokio::test(flavor = "multi_thread")]

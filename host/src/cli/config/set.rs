@@ -28,6 +28,7 @@ use crate::{
         },
         sections,
     },
+    tls,
 };
 
 const EXAMPLES: &str = "\
@@ -125,6 +126,11 @@ fn write(common: &Common, key: &str, file: &SettingsFile, change: &Change) -> Re
         };
         if let Some(winner) = winner {
             writeln!(err, "warning: {winner} wins over the file where it is set, as it is here")?;
+        }
+        if let Err(half) = tls::files(&loaded.config.server).map_err(|error| error.to_string())
+            && key.starts_with("server.tls_")
+        {
+            writeln!(err, "warning: {half}")?;
         }
     }
     if is_secret(key) && is_shared(file.path()) {
