@@ -58,6 +58,16 @@ async fn a_start_without_a_key_and_a_demo_say_what_to_do() {
     assert_snapshot!("start_demo", scene.steady(&ran.err[from..to].replace(&port, "PORT")));
 }
 
+/// As with any other file of the configuration.
+#[test]
+fn a_start_with_a_filter_that_cannot_be_read_is_the_configurations_fault() {
+    let program = Program::new().file(".config/ollama-router/models-filter/filter", &"a".repeat(64 * 1024 + 1));
+    let ran = program.run(&["start", "--demo", "-p", "0"]);
+    let told = "error: no policy can be put in force: read: ~/.config/ollama-router/models-filter/filter: this file is \
+                too large: 64 KiB at most\n";
+    assert_eq!((ran.code, program.scrubbed(&ran.err)), (Some(2), told.to_owned()));
+}
+
 /// A library that the program is built on panics where it gets no further file at a
 /// certain point; after how many that is, differs.
 #[cfg(target_os = "linux")]

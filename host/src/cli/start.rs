@@ -18,6 +18,7 @@ use crate::{
     app::App,
     cli::{self, Common, Failed, ListenFlags, ModeFlags, over},
     config::load::{Loaded, Sources},
+    policy::Refused,
     sandbox::{Sandbox, scenario::Scenario},
     telemetry, tls,
 };
@@ -175,7 +176,7 @@ fn no_key(loaded: &Loaded) -> String {
     )
 }
 
-/// A certificate that cannot be served is the configuration's fault.
+/// A certificate that cannot be served and a policy that is refused are the configuration's fault.
 fn unbuilt(error: anyhow::Error) -> Failed {
-    if error.is::<tls::Error>() { Failed::usage(error) } else { error.into() }
+    if error.is::<tls::Error>() || error.is::<Refused>() { Failed::usage(error) } else { error.into() }
 }
