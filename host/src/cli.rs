@@ -11,6 +11,7 @@ mod config;
 mod crash;
 mod doctor;
 mod examples;
+mod fit;
 mod lines;
 mod models;
 mod policy;
@@ -33,6 +34,7 @@ use std::{
 use anstream::ColorChoice;
 use anyhow::{Context as _, anyhow};
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
 
 use crate::config::load::{self, Loaded, Override, Sources, file::SettingsFile};
 
@@ -240,6 +242,12 @@ fn read(sources: &Sources) -> Result<Loaded, Failed> {
 
 fn over(key: &str, text: &impl ToString, flag: &'static str) -> Override {
     Override { key: key.to_owned(), text: text.to_string(), flag }
+}
+
+/// Prints what a command found, for programs.
+fn print_json(found: &impl Serialize) -> Result<(), Failed> {
+    writeln!(io::stdout(), "{}", serde_json::to_string_pretty(found)?)?;
+    Ok(())
 }
 
 /// Runs a command's work on a small runtime.

@@ -7,7 +7,7 @@ mod clear;
 mod told;
 
 use std::{
-    io::{self, Write as _},
+    io::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -26,7 +26,7 @@ use crate::{
     app,
     catalog::Catalog,
     cli::{
-        Common, Failed, block_on,
+        Common, Failed, block_on, print_json,
         remote::{Address, Remote},
         words::count,
     },
@@ -118,7 +118,7 @@ impl Look {
         let ttl = loaded.config.cache.ttl_hours.duration();
         let told = told::Told::of(&place, &loaded.database, ttl.as_secs())?;
         if self.json {
-            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&told)?)?;
+            print_json(&told)?;
         } else {
             told.print()?;
         }
@@ -134,7 +134,7 @@ impl Refresh {
         turning.finish_and_clear();
         let refreshed = refreshed?;
         if self.json {
-            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&refreshed)?)?;
+            print_json(&refreshed)?;
         } else {
             told::refreshed(&refreshed)?;
         }

@@ -11,10 +11,7 @@ mod lists;
 mod machine;
 mod upstream;
 
-use std::{
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::{io::Write as _, process::ExitCode};
 
 use clap::Args;
 
@@ -22,6 +19,7 @@ use crate::{
     cli::{
         Common, Failed, block_on,
         doctor::finding::{Finding, Verdict},
+        print_json,
         words::count,
     },
     config::load::{self, Loaded},
@@ -51,7 +49,7 @@ impl Doctor {
         let failed = findings.iter().filter(|finding| finding.verdict == Verdict::Failed).count();
         let warned = findings.iter().filter(|finding| finding.verdict == Verdict::Warning).count();
         if self.json {
-            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&findings)?)?;
+            print_json(&findings)?;
         } else {
             finding::print(&findings)?;
         }

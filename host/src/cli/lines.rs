@@ -5,9 +5,7 @@
 
 use std::io::{self, Write as _};
 
-use unicode_width::UnicodeWidthStr as _;
-
-use crate::cli::table::{plain_text, shortened, width, width_of};
+use crate::cli::fit::{plain_text, shortened, width, width_of, wrapped};
 
 /// How wide labels are, with the space after them.
 pub(super) const LABEL: usize = 10;
@@ -25,24 +23,6 @@ pub(super) fn tell(text: &str) -> io::Result<()> {
 pub(super) fn say(text: &str) -> io::Result<()> {
     let (mut err, width) = (anstream::stderr(), width_of(&io::stderr()));
     text.lines().flat_map(|line| wrapped(line, width)).try_for_each(|line| writeln!(err, "{line}"))
-}
-
-/// Returns a text in lines of whole words, each no wider than `width` if there is one.
-pub(super) fn wrapped(text: &str, width: Option<usize>) -> Vec<String> {
-    let text = plain_text(text);
-    let Some(width) = width else { return vec![text] };
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.width() + 1 + word.width() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 /// Returns a text in lines behind a label, each no wider than `width` if there is one.
@@ -70,7 +50,6 @@ mod tests {
     fn lines_fit_and_are_whole_without_a_width() {
         assert_eq!(labelled("policy", "one two three", Some(18)), ["policy    one two", "          three"]);
         assert_eq!(labelled("policy", "one two three", None), ["policy    one two three"]);
-        assert_eq!(wrapped("a\nb\u{1b}[1m", None), ["a b [1m"]);
         let names: Vec<String> = (0..LISTED + 2).map(|number| format!("vendor/model-{number}")).collect();
         let shown = marked('+', &names, Some(12));
         assert_eq!((shown.len(), &*shown[0], &*shown[LISTED]), (LISTED + 1, "+ vendor/mo…", "+ 2 more"));

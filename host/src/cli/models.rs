@@ -6,11 +6,7 @@
 
 mod shown;
 
-use std::{
-    io::{self, Write as _},
-    process::ExitCode,
-    sync::Arc,
-};
+use std::{io::Write as _, process::ExitCode, sync::Arc};
 
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
@@ -18,7 +14,7 @@ use clap::{Args, ValueEnum};
 use crate::{
     api::admin::wire::{self, Healths, ModelRow},
     app,
-    cli::{Common, Failed, block_on, remote::Address, words::span},
+    cli::{Common, Failed, block_on, print_json, remote::Address, words::span},
     clock::now_ms,
     config::load::Loaded,
     policy::generation::Generation,
@@ -87,7 +83,7 @@ impl ListModels {
         models.retain(|model| self.wants(model));
         self.sort.apply(&mut models);
         if self.json {
-            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&models)?)?;
+            print_json(&models)?;
         } else if !models.is_empty() {
             shown::print(&models, self.all)?;
         }

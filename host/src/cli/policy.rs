@@ -5,6 +5,7 @@
 //! have decided, in [`replay`]. The commands for authors ([`check`], [`inspect`], [`run`], [`mod@bench`], [`new`]) need no
 //! router.
 
+mod asked;
 mod bench;
 mod change;
 mod check;
@@ -27,7 +28,7 @@ use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
 
 use crate::{
-    cli::{Common, Failed, block_on, remote::Remote, words::bytes},
+    cli::{Common, Failed, words::bytes},
     policy::{component, interfaces::Interfaces},
 };
 
@@ -101,10 +102,9 @@ impl Wrap {
     }
 }
 
-fn not_running(remote: &Remote) -> Result<ExitCode, Failed> {
-    let missing = block_on(async { Ok(remote.missing().await) })?;
-    writeln!(anstream::stderr(), "{missing}")?;
-    Ok(ExitCode::from(1))
+/// Returns how a command ends that was done, or was not.
+fn ended(is_done: bool) -> ExitCode {
+    ExitCode::from(u8::from(!is_done))
 }
 
 /// Writes a score, which is for comparing: to the thousandth.

@@ -31,6 +31,9 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// A reload compiles, which takes seconds for large policies.
 const RELOAD_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// What is said to whoever has typed the name of no model.
+pub(super) const NAMES: &str = "`ollama-router list-models --all` has the names";
+
 /// Which router to ask.
 #[derive(Args)]
 pub(super) struct Address {

@@ -16,9 +16,8 @@ use clap::Args;
 use crate::{
     api::admin::wire::{Forgotten, Status as State},
     cli::{
-        Common, Failed, block_on,
+        Common, Failed, block_on, fit, print_json,
         remote::{Address, Remote},
-        table,
     },
 };
 
@@ -84,10 +83,10 @@ impl Status {
             return down(&remote.missing().await);
         };
         if self.json {
-            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&state)?)?;
+            print_json(&state)?;
         } else {
             let mut out = anstream::stdout();
-            text::lines(remote, &state, table::width()).iter().try_for_each(|line| writeln!(out, "{line}"))?;
+            text::lines(remote, &state, fit::width()).iter().try_for_each(|line| writeln!(out, "{line}"))?;
         }
         Ok(code(&state))
     }

@@ -1,14 +1,16 @@
 //! Tables that fit the terminal, and are whole where there is none.
 //!
 //! On a narrow terminal the columns that are needed least are left out, and if that
-//! is not enough the widest ones are shortened. Colours are always put in; the stream
-//! that prints them takes them out where they are not wanted. Lines that are no table
-//! are in `lines`.
+//! is not enough the widest ones are narrowed: sentences are broken into lines, all else is
+//! shortened. Colours are always put in; the stream that prints them takes them out where
+//! they are not wanted. Lines that are no table are in `lines`.
 
 use std::io::{self, Write as _};
 
 use comfy_table::{Cell, CellAlignment, Color, Table, presets::NOTHING};
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::cli::fit::{plain_text, shortened, width, wrapped};
 
 /// Spaces between columns.
 const GAP: usize = 2;
@@ -22,6 +24,8 @@ pub(super) struct Column {
     pub(super) spare: u8,
     /// Whether its figures stand at the right.
     pub(super) right: bool,
+    /// Whether a text in it may have several lines.
+    pub(super) breaks: bool,
 }
 
 /// What stands in a place of a table.
@@ -39,12 +43,17 @@ pub(super) struct Listing {
 
 /// Names a column of words.
 pub(super) const fn words(title: &'static str, spare: u8) -> Column {
-    Column { title, spare, right: false }
+    Column { title, spare, right: false, breaks: false }
 }
 
 /// Names a column of figures.
 pub(super) const fn figures(title: &'static str, spare: u8) -> Column {
-    Column { title, spare, right: true }
+    Column { title, spare, right: true, breaks: false }
+}
+
+/// Names a column of sentences, which always has room.
+pub(super) const fn sentences(title: &'static str) -> Column {
+    Column { title, spare: 0, right: false, breaks: true }
 }
 
 /// Returns a field of some text; nothing is shown as `-`.
@@ -53,29 +62,9 @@ pub(super) fn plain(text: impl Into<String>) -> Field {
     Field { text: if text.is_empty() { "-".to_owned() } else { text }, colour: None }
 }
 
-/// Returns a text that does nothing to a terminal: what others wrote may hold anything.
-pub(super) fn plain_text(text: &str) -> String {
-    text.split(|letter: char| letter.is_control()).collect::<Vec<_>>().join(" ")
-}
-
 /// Returns a field of some text in a colour.
 pub(super) fn coloured(text: impl Into<String>, colour: Color) -> Field {
     Field { colour: Some(colour), ..plain(text) }
-}
-
-/// Returns how wide the terminal is on which standard output is shown; `None` if
-/// it goes elsewhere, and is to be whole.
-pub(super) fn width() -> Option<usize> {
-    width_of(&io::stdout())
-}
-
-/// Returns how wide the terminal is on which a stream is shown; `None` if it goes
-/// elsewhere.
-pub(super) fn width_of(stream: &impl io::IsTerminal) -> Option<usize> {
-    if !stream.is_terminal() {
-        return None;
-    }
-    crossterm::terminal::size().ok().map(|(columns, _)| usize::from(columns)).filter(|columns| *columns > 0)
 }
 
 impl Listing {
@@ -108,7 +97,8 @@ impl Listing {
         table.load_style(NOTHING).enforce_styling().style_text_only();
         table.set_header(kept.iter().map(|place| shortened(self.columns[*place].title, widths[*place])));
         for row in &self.rows {
-            table.add_row(kept.iter().filter_map(|place| Some(cell(row.get(*place)?, widths[*place]))));
+            let cells = kept.iter().filter_map(|place| Some((self.columns[*place], row.get(*place)?, widths[*place])));
+            table.add_row(cells.map(|(column, field, width)| cell(column, field, width)));
         }
         for (shown, place) in kept.iter().enumerate() {
             let is_last = shown + 1 == kept.len();
@@ -165,28 +155,13 @@ impl Listing {
     }
 }
 
-fn cell(field: &Field, width: usize) -> Cell {
-    let cell = Cell::new(shortened(&field.text, width));
+fn cell(column: Column, field: &Field, width: usize) -> Cell {
+    let lines = if column.breaks { wrapped(&field.text, Some(width)) } else { vec![field.text.clone()] };
+    let cell = Cell::new(lines.iter().map(|line| shortened(line, width)).collect::<Vec<_>>().join("\n"));
     match field.colour {
         Some(colour) => cell.fg(colour),
         None => cell,
     }
-}
-
-/// Returns a text that is no wider than `width`, with an ellipsis where it was cut.
-pub(super) fn shortened(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut room = width.saturating_sub(1);
-    let fits = |letter: &char| {
-        let wide = letter.width().unwrap_or_default();
-        let fits = wide <= room;
-        room = room.saturating_sub(wide);
-        fits
-    };
-    let kept: String = text.chars().take_while(fits).collect();
-    format!("{}…", kept.trim_end())
 }
 
 #[cfg(test)]
@@ -214,6 +189,24 @@ mod tests {
         listing.add(vec![plain("one"), plain("me"), plain("many words that have no room"), plain("1")]);
         assert_eq!(listing.lines(Some(16)), ["NAME  BY  N", "one   me  1"]);
         assert_eq!(listing.lines(Some(10)), ["NAME  BY", "one   me"]);
+    }
+
+    #[test]
+    fn sentences_are_broken_where_words_are_shortened() {
+        let mut listing = Listing::new(&[words("MODEL", 0), sentences("WHY"), figures("SCORE", 1)]);
+        let why = "it can do what is needed, and rests for a while after failures";
+        listing.add(vec![plain("vendor/model-with-a-name"), plain(why), plain("1")]);
+        listing.add(vec![plain("other"), plain("short"), plain("2")]);
+        let broken = [
+            "MODEL                     WHY",
+            "vendor/model-with-a-name  it can do what is needed,",
+            "                          and rests for a while",
+            "                          after failures",
+            "other                     short",
+        ];
+        assert_eq!(listing.lines(Some(52)), broken);
+        let lines = listing.lines(Some(30));
+        assert!(lines.iter().all(|line| line.width() <= 30), "{lines:#?}");
     }
 
     #[test]

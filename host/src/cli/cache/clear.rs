@@ -20,6 +20,7 @@ use crate::{
         Common, Failed, block_on,
         cache::Place,
         lines::say,
+        print_json,
         prompt::{confirm, is_interactive, left},
         remote::Address,
         words::{bytes, count},
@@ -112,7 +113,7 @@ impl Clear {
             let paths: Vec<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
             let told =
                 json!({"removed": paths, "bytes": size(files), "forgotten": forgotten, "router_runs": is_running});
-            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&told)?)?;
+            print_json(&told)?;
         } else {
             let mut out = anstream::stdout();
             files

@@ -12,8 +12,8 @@ use crate::{
     catalog::change::Change,
     cli::{
         cache::Place,
+        fit,
         lines::{LABEL, labelled, marked},
-        table,
         words::{bytes, count, moment, span},
     },
     clock::now_ms,
@@ -140,7 +140,7 @@ impl Told {
     pub(super) fn print(&self) -> io::Result<()> {
         let mut out = anstream::stdout();
         let now = now_ms() / 1000;
-        let width = table::width();
+        let width = fit::width();
         let room = width.map(|width| width.saturating_sub(LABEL));
         let mut add =
             |label: &str, text: &str| labelled(label, text, width).iter().try_for_each(|line| writeln!(out, "{line}"));
@@ -191,7 +191,7 @@ pub(super) fn refreshed(refreshed: &Refreshed) -> io::Result<()> {
         Some(_) => writeln!(out, "{} new, {} gone since the last list", new.len(), gone.len())?,
         None => writeln!(out, "there was no list before")?,
     }
-    let room = table::width().map(|width| width.saturating_sub(INDENT));
+    let room = fit::width().map(|width| width.saturating_sub(INDENT));
     let names = [marked('+', new, room), marked('-', gone, room)].concat();
     names.iter().try_for_each(|line| writeln!(out, "{:INDENT$}{line}", ""))?;
     match visible {

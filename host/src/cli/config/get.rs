@@ -14,6 +14,7 @@ use crate::{
     cli::{
         Common, Failed,
         config::{kind, show},
+        print_json,
     },
     config::{
         at,
@@ -55,7 +56,7 @@ impl Get {
             writeln!(anstream::stderr(), "secrets are masked; --reveal shows them")?;
         }
         match value {
-            _ if self.json => writeln!(out, "{}", serde_json::to_string_pretty(value)?)?,
+            _ if self.json => print_json(value)?,
             Value::Null => {
                 writeln!(anstream::stderr(), "{} is not set", self.key)?;
                 return Ok(ExitCode::from(1));

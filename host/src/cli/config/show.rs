@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{Common, Failed},
+    cli::{Common, Failed, print_json},
     config::load::{
         Loaded, Origin, keys,
         listing::{self, Line},
@@ -42,7 +42,7 @@ impl Show {
         let mut out = anstream::stdout();
         if self.json {
             let shown = if self.origin { origins(&loaded) } else { serde_json::to_value(&loaded.config)? };
-            writeln!(out, "{}", serde_json::to_string_pretty(&shown)?)?;
+            print_json(&shown)?;
             return Ok(ExitCode::SUCCESS);
         }
         let missing = if loaded.file_exists { "" } else { ", which does not exist" };

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use crossterm::style::Stylize as _;
 use serde::Serialize;
 
-use crate::cli::{lines::wrapped, table};
+use crate::cli::fit::{width, wrapped};
 
 /// How wide the first two columns are, with the spaces after them.
 const VERDICT: usize = 9;
@@ -56,7 +56,7 @@ impl Finding {
 /// Prints findings, each with its remedy below.
 pub(super) fn print(findings: &[Finding]) -> io::Result<()> {
     crossterm::style::force_color_output(true);
-    let room = table::width().map(|width| width.saturating_sub(VERDICT + CHECK));
+    let room = width().map(|width| width.saturating_sub(VERDICT + CHECK));
     let mut out = anstream::stdout();
     for Finding { check, verdict, what, remedy } in findings {
         let word = match verdict {

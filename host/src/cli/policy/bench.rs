@@ -20,6 +20,7 @@ use crate::{
             question::Request,
             subject::{self, Subject},
         },
+        print_json,
         table::{Column, Listing, figures, plain, words},
         words::bytes,
     },
@@ -86,7 +87,7 @@ impl BenchFile {
     pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
         let measured = self.measure(common)?;
         if self.json {
-            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&json(&measured))?)?;
+            print_json(&json(&measured))?;
         } else {
             print(&measured)?;
         }

@@ -13,11 +13,10 @@ use serde_json::json;
 use crate::{
     api::admin::wire::policy::{DryRun, Refusal, ReloadReport},
     cli::{
-        Common, Failed, block_on,
+        Common, Failed, fit,
         lines::{self, marked, say},
-        policy::{not_running, phases},
-        remote::Address,
-        table,
+        policy::{asked::Asked, ended, phases},
+        remote::Remote,
         words::count,
     },
 };
@@ -34,54 +33,48 @@ pub(in crate::cli) struct Reload {
     /// the last decisions would be others
     #[arg(long)]
     dry_run: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    address: Address,
+    asked: Asked,
 }
 
 #[derive(Args)]
 pub(in crate::cli) struct Rollback {
     /// A generation of `policy history`; the last good one if none is given
     generation: Option<u64>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    address: Address,
+    asked: Asked,
 }
 
 impl Reload {
     /// Ends with 0 if what is in force is what is on disk, or may be; with 1 if not.
     pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
-        let remote = self.address.remote(common)?;
         let dry_run = self.dry_run.then_some(("dry_run", "true"));
         let name = self.name.as_deref().map(|name| ("name", name));
         let how: Vec<_> = dry_run.into_iter().chain(name).collect();
-        let Some(report) = block_on(remote.post::<ReloadReport>("/router/policy/reload", &how))? else {
-            return not_running(&remote);
-        };
-        let ReloadReport { changed, generation, chain, refused, dry_run, .. } = &report;
-        if self.json {
-            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
-        } else if let Some(refused) = refused {
-            refuse(&report, refused)?;
-        } else if let Some(dry_run) = dry_run {
-            tell(dry_run)?;
-        } else {
-            let what = if *changed { "is in force now" } else { "is in force already, nothing has changed" };
-            writeln!(anstream::stdout(), "{chain} {what}, generation {generation}")?;
-        }
-        Ok(ended(&report))
+        let report =
+            self.asked.run(common, async |router| router.post("/router/policy/reload", &how).await, reloaded)?;
+        Ok(ended(report.is_some_and(|report| report.refused.is_none())))
     }
+}
+
+/// Tells what was changed, or would be, or why nothing was.
+fn reloaded(report: &ReloadReport) -> io::Result<()> {
+    let ReloadReport { changed, generation, chain, refused, dry_run, .. } = report;
+    if let Some(refused) = refused {
+        return refuse(report, refused);
+    }
+    if let Some(dry_run) = dry_run {
+        return tell(dry_run);
+    }
+    let what = if *changed { "is in force now" } else { "is in force already, nothing has changed" };
+    writeln!(anstream::stdout(), "{chain} {what}, generation {generation}")
 }
 
 /// Tells why nothing was changed, and how far it came.
 fn refuse(report: &ReloadReport, refused: &Refusal) -> io::Result<()> {
     let mut err = anstream::stderr();
     let ReloadReport { chain, generation, phases, .. } = report;
-    let lines = phases::listing(phases).lines(table::width_of(&io::stderr()));
+    let lines = phases::listing(phases).lines(fit::width_of(&io::stderr()));
     lines.iter().try_for_each(|line| writeln!(err, "{line}"))?;
     say(&format!("refused at {}: {}", refused.phase, refused.reason))?;
     say(&format!("{chain} stays in force, generation {generation}"))
@@ -89,7 +82,7 @@ fn refuse(report: &ReloadReport, refused: &Refusal) -> io::Result<()> {
 
 /// Tells what a change would change.
 fn tell(run: &DryRun) -> io::Result<()> {
-    let room = table::width().map(|width| width.saturating_sub(INDENT));
+    let room = fit::width().map(|width| width.saturating_sub(INDENT));
     let mut out = anstream::stdout();
     lines::tell(&format!("{} would be in force", run.chain))?;
     for (mark, word, ids) in [('+', "shown", &run.shown), ('-', "hidden", &run.hidden)] {
@@ -113,25 +106,19 @@ fn tell(run: &DryRun) -> io::Result<()> {
 impl Rollback {
     /// Ends with 0 if an earlier policy is in force again, with 1 if not.
     pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
-        let remote = self.address.remote(common)?;
-        let asked = json!({"generation": self.generation});
-        let Some(report) = block_on(remote.send::<ReloadReport>("/router/policy/rollback", &asked))? else {
-            return not_running(&remote);
-        };
-        let ReloadReport { generation, chain, refused, .. } = &report;
-        if self.json {
-            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
-        } else if let Some(refused) = refused {
-            say(&format!("not rolled back: {}", refused.reason))?;
-        } else {
-            writeln!(anstream::stdout(), "{chain} is in force again, as generation {generation}")?;
-            let hint = "what the files say is held back until they change, or until `ollama-router policy reload`";
-            say(hint)?;
-        }
-        Ok(ended(&report))
+        let which = json!({"generation": self.generation});
+        let ask = async |router: &Remote| router.send("/router/policy/rollback", &which).await;
+        let report = self.asked.run(common, ask, rolled_back)?;
+        Ok(ended(report.is_some_and(|report| report.refused.is_none())))
     }
 }
 
-fn ended(report: &ReloadReport) -> ExitCode {
-    if report.refused.is_some() { ExitCode::from(1) } else { ExitCode::SUCCESS }
+/// Tells what is in force again, or why not.
+fn rolled_back(report: &ReloadReport) -> io::Result<()> {
+    let ReloadReport { generation, chain, refused, .. } = report;
+    if let Some(refused) = refused {
+        return say(&format!("not rolled back: {}", refused.reason));
+    }
+    writeln!(anstream::stdout(), "{chain} is in force again, as generation {generation}")?;
+    say("what the files say is held back until they change, or until `ollama-router policy reload`")
 }

@@ -1,10 +1,6 @@
 //! `policy check`: would a router take this file?
 
-use std::{
-    io::{self, Write as _},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use serde_json::json;
@@ -18,6 +14,7 @@ use crate::{
             phases,
             subject::{self, Subject},
         },
+        print_json,
     },
     policy::steps::Step,
 };
@@ -51,7 +48,7 @@ impl Check {
         let (steps, bench) = block_on(self.subject.load(common, setup))?;
         if self.json {
             let rows: Vec<_> = steps.iter().map(row).collect();
-            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&rows)?)?;
+            print_json(&rows)?;
         } else {
             phases::listing(&PhaseRow::all(&steps)).print()?;
         }

@@ -3,12 +3,9 @@
 //! Asks the running router, which knows what rests; without one, or with
 //! `--offline`, it does what the router would do, with nothing remembered.
 
-use std::{
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::{io, process::ExitCode};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::Args;
 use comfy_table::Color;
 
@@ -19,18 +16,19 @@ use crate::{
     cli::{
         Common, Failed, block_on,
         lines::say,
-        policy::rounded,
-        remote::Address,
-        table::{Column, Listing, coloured, figures, plain, words},
+        policy::{asked::not_running, ended, rounded},
+        print_json,
+        remote::{Address, NAMES},
+        table::{Column, Listing, coloured, figures, plain, sentences, words},
         words::span,
     },
     clock::now_ms,
     config::load::Loaded,
-    failover::explain::from_scratch,
+    failover::{self, explain::from_scratch},
 };
 
 const COLUMNS: [Column; 5] =
-    [words("MODEL", 0), words("VERDICT", 0), words("BY", 2), words("WHY", 0), figures("SCORE", 3)];
+    [words("MODEL", 0), words("VERDICT", 0), words("BY", 2), sentences("WHY"), figures("SCORE", 3)];
 
 #[expect(clippy::struct_excessive_bools, reason = "independent flags")]
 #[derive(Args)]
@@ -82,11 +80,14 @@ impl Explain {
             if self.offline { None } else { block_on(remote.send::<Explained>("/router/policy/explain", &asked))? };
         let explained = match told {
             Some(explained) => explained,
-            None if self.address.is_given() && !self.offline => return super::not_running(&remote),
+            None if self.address.is_given() && !self.offline => {
+                not_running(&remote)?;
+                return Ok(ended(false));
+            }
             None => block_on(without_router(loaded, self.asked()))?,
         };
         if self.json {
-            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&explained)?)?;
+            print_json(&explained)?;
         } else {
             print(&explained)?;
         }
@@ -114,7 +115,10 @@ async fn without_router(loaded: Loaded, asked: AskedFor) -> Result<Explained, Fa
     let generation = offline(loaded).await.context("without a router nothing can be explained")?;
     let age = (now_ms() / 1000).saturating_sub(generation.catalog.fetched());
     say(&format!("no router was asked: what rests is not known, and the list of models is {} old", span(age)))?;
-    let explained = from_scratch(asked.asked(), limit, &generation).await?;
+    let explained = from_scratch(asked.asked(), limit, &generation).await.map_err(|error| match error {
+        failover::Error::Unknown(_) => anyhow!("{error}; {NAMES}"),
+        error => error.into(),
+    })?;
     Ok(Explained::of(&explained, &generation))
 }
 

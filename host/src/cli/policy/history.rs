@@ -11,10 +11,9 @@ use comfy_table::Color;
 use crate::{
     api::admin::wire::policy::PastRow,
     cli::{
-        Common, Failed, block_on,
+        Common, Failed,
         lines::tell,
-        policy::{not_running, short},
-        remote::Address,
+        policy::{asked::Asked, ended, short},
         table::{Column, Field, Listing, coloured, figures, plain, words},
         words::moment,
     },
@@ -25,32 +24,26 @@ const COLUMNS: [Column; 5] =
 
 #[derive(Args)]
 pub(in crate::cli) struct History {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    address: Address,
+    asked: Asked,
 }
 
 impl History {
     pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
-        let remote = self.address.remote(common)?;
-        let Some(past) = block_on(remote.get::<Vec<PastRow>>("/router/policy/history"))? else {
-            return not_running(&remote);
-        };
-        if self.json {
-            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&past)?)?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        listing(&past).print()?;
-        for PastRow { generation, state, why, .. } in &past {
-            if let Some(why) = why {
-                writeln!(io::stdout())?;
-                tell(&format!("generation {generation} was {state}: {why}"))?;
-            }
-        }
-        Ok(ExitCode::SUCCESS)
+        let past = self.asked.run(common, async |router| router.get("/router/policy/history").await, print)?;
+        Ok(ended(past.is_some()))
     }
+}
+
+fn print(past: &Vec<PastRow>) -> io::Result<()> {
+    listing(past).print()?;
+    for PastRow { generation, state, why, .. } in past {
+        if let Some(why) = why {
+            writeln!(io::stdout())?;
+            tell(&format!("generation {generation} was {state}: {why}"))?;
+        }
+    }
+    Ok(())
 }
 
 fn listing(past: &[PastRow]) -> Listing {

@@ -2,10 +2,7 @@
 //!
 //! What the file imports is told even if the policy is refused for it.
 
-use std::{
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::{io::Write as _, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -13,13 +10,13 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::{
-        Common, Failed, block_on,
+        Common, Failed, block_on, fit,
         lines::{labelled, say},
         policy::{
-            made_up,
+            ended, made_up,
             subject::{self, Subject},
         },
-        table,
+        print_json,
         words::bytes,
     },
     policy::{
@@ -60,9 +57,9 @@ impl Inspect {
                 "policy": bench.as_ref().map(policy),
                 "refused": refused,
             });
-            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&told)?)?;
+            print_json(&told)?;
         } else {
-            let width = table::width();
+            let width = fit::width();
             let mut lines = bench.as_ref().map(|bench| policy_lines(bench, width)).unwrap_or_default();
             lines.extend(file_lines(&content, &found, width));
             let mut out = anstream::stdout();
@@ -71,7 +68,7 @@ impl Inspect {
                 say(&format!("refused at {phase}: {reason}"))?;
             }
         }
-        Ok(ExitCode::from(u8::from(bench.is_none())))
+        Ok(ended(bench.is_some()))
     }
 }
 

@@ -11,10 +11,9 @@ use comfy_table::Color;
 use crate::{
     api::admin::wire::policy::{ComparedRow, PolicyRow},
     cli::{
-        Common, Failed, block_on,
+        Common, Failed,
         lines::tell,
-        policy::{not_running, short},
-        remote::Address,
+        policy::{asked::Asked, ended, short},
         table::{Column, Field, Listing, coloured, figures, plain, words},
     },
 };
@@ -33,30 +32,23 @@ const COLUMNS: [Column; 9] = [
 
 #[derive(Args)]
 pub(in crate::cli) struct List {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    address: Address,
+    asked: Asked,
 }
 
 impl List {
     pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
-        let remote = self.address.remote(common)?;
-        let Some(policies) = block_on(remote.get::<Vec<PolicyRow>>("/router/policy"))? else {
-            return not_running(&remote);
-        };
-        if self.json {
-            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&policies)?)?;
-        } else {
-            listing(&policies).print()?;
-            for said in said(&policies) {
-                writeln!(io::stdout())?;
-                tell(&said)?;
-            }
-        }
-        Ok(ExitCode::SUCCESS)
+        let policies = self.asked.run(common, async |router| router.get("/router/policy").await, print)?;
+        Ok(ended(policies.is_some()))
     }
+}
+
+fn print(policies: &Vec<PolicyRow>) -> io::Result<()> {
+    listing(policies).print()?;
+    said(policies).iter().try_for_each(|said| {
+        writeln!(io::stdout())?;
+        tell(said)
+    })
 }
 
 fn listing(policies: &[PolicyRow]) -> Listing {

@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufRead as _, BufReader, Write as _},
+    io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    cli::{Common, Failed, block_on, policy::subject},
+    cli::{Common, Failed, block_on, policy::subject, print_json},
     policy::{
         EMBEDDED,
         component::{self, Code},
@@ -82,7 +82,7 @@ impl ReplayLog {
             .with_context(|| format!("{} is refused", self.file.display()))?;
         let compared = block_on(self.replay(BufReader::new(log), &code, settings.as_ref()))?;
         if self.json {
-            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&compared)?)?;
+            print_json(&compared)?;
         } else {
             let Compared { decisions, other_order, other_first, failed, .. } = compared;
             let [all, changed, other_order, other_first, faults] =

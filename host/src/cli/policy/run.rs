@@ -20,6 +20,7 @@ use crate::{
             rounded,
             subject::{self, Subject},
         },
+        print_json,
         table::{Column, Listing, coloured, figures, plain, words},
     },
     policy::workbench::{
@@ -117,7 +118,7 @@ impl Run {
         };
         let told = told(&bench, &decided, label);
         if self.json {
-            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&told)?)?;
+            print_json(&told)?;
         } else {
             print(&told)?;
         }

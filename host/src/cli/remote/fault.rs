@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use reqwest::StatusCode;
 
 use crate::{
-    cli::remote::{Remote, holder::Holder, way::Way},
+    cli::remote::{NAMES, Remote, holder::Holder, way::Way},
     tls::pinned,
 };
 
@@ -72,6 +72,10 @@ impl Remote {
                 "{base} answers: {told}. Set the same key here: server.admin_key in the configuration, or the \
                  variable OLLAMA_ROUTER_SERVER_ADMIN_KEY"
             ),
+            // In the words of Ollama, which have no code beside them.
+            (StatusCode::NOT_FOUND, Some(told)) if told.starts_with("model '") => {
+                anyhow!("{base} answers: {told}; {NAMES}")
+            }
             (_, Some(told)) => anyhow!("{base} answers: {told}"),
             (StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED, None) if is_router => {
                 anyhow!("the router at {base} does not know this yet: use the same version here and there")

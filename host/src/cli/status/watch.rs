@@ -70,7 +70,7 @@ fn page(remote: &Remote, seen: &Seen, seconds: u64, columns: usize) -> Vec<Strin
     let mut lines = vec![format!("every {seconds} s, {now}; q to leave"), String::new()];
     match seen {
         Seen::Up(state) => lines.extend(text::lines(remote, state, Some(columns))),
-        Seen::Down(why) => lines.extend(crate::cli::lines::wrapped(why, Some(columns))),
+        Seen::Down(why) => lines.extend(crate::cli::fit::wrapped(why, Some(columns))),
     }
     lines
 }
