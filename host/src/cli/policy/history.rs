@@ -30,12 +30,16 @@ pub(in crate::cli) struct History {
 
 impl History {
     pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
-        let past = self.asked.run(common, async |router| router.get("/router/policy/history").await, print)?;
+        let past = self.asked.run(
+            common,
+            async |router| router.get("/router/policy/history").await,
+            |all: &Vec<_>| print(all),
+        )?;
         Ok(ended(past.is_some()))
     }
 }
 
-fn print(past: &Vec<PastRow>) -> io::Result<()> {
+fn print(past: &[PastRow]) -> io::Result<()> {
     listing(past).print()?;
     for PastRow { generation, state, why, .. } in past {
         if let Some(why) = why {

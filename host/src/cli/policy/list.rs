@@ -38,12 +38,13 @@ pub(in crate::cli) struct List {
 
 impl List {
     pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
-        let policies = self.asked.run(common, async |router| router.get("/router/policy").await, print)?;
+        let policies =
+            self.asked.run(common, async |router| router.get("/router/policy").await, |all: &Vec<_>| print(all))?;
         Ok(ended(policies.is_some()))
     }
 }
 
-fn print(policies: &Vec<PolicyRow>) -> io::Result<()> {
+fn print(policies: &[PolicyRow]) -> io::Result<()> {
     listing(policies).print()?;
     said(policies).iter().try_for_each(|said| {
         writeln!(io::stdout())?;
