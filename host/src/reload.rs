@@ -52,6 +52,9 @@ const QUEUE: usize = 16;
 /// The last decisions that a change must be able to make too.
 const REPEATED: usize = 100;
 
+/// Within which time the same refusal is of the same change, in milliseconds.
+const SAME_CHANGE_MS: u64 = 2_000;
+
 /// Makes the generations of a router.
 pub struct Reload {
     modules: Modules,
@@ -202,7 +205,9 @@ impl Reload {
         let made = self.renew(&before, loaded, catalog, &steps).await;
         let is_refused = made.is_err();
         if let Err(refused) = &made {
-            tracing::warn!(%refused, cause = cause.as_str(), generation = before.number, "a change was refused, the old stays in force");
+            if !was_told(current, refused, at_ms) {
+                tracing::warn!(%refused, cause = cause.as_str(), generation = before.number, "a change was refused, the old stays in force");
+            }
             self.carry_on(current, &before, loaded, catalog).await;
         }
         let report = self.conclude(current, made, at_ms, cause, &steps);
@@ -355,6 +360,13 @@ impl Reload {
         let recorded = if is_same { Vec::new() } else { blueprint.records.made(REPEATED) };
         self.build(blueprint, &recorded, steps).await.map(Some)
     }
+}
+
+/// Tells whether the log has this refusal already, of the same change: one change is read
+/// several times, for a folder that is replaced is seen by several events.
+fn was_told(current: &Current, refused: &Refused, now_ms: u64) -> bool {
+    let is_same = current.refused().is_some_and(|told| *told == *refused);
+    is_same && current.last_reload().is_none_or(|last| now_ms.saturating_sub(last.at_ms) < SAME_CHANGE_MS)
 }
 
 /// Returns a queue for calls, of the length that makes sense.
