@@ -174,6 +174,7 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .route("/", get(|| async { "Ollama is running" }))
         .route("/health", get(admin::health))
+        .route("/health/ready", get(admin::health))
         .merge(clients)
         .merge(operators)
         .fallback(move |method: Method, uri: Uri| {

@@ -26,7 +26,7 @@ Environment:
   NO_COLOR, CLICOLOR_FORCE      as --color never and --color always
   OPENROUTER_API_KEY            the key; every setting has a variable of its own, such as
   OLLAMA_ROUTER_SERVER_PORT     for server.port, and short ones such as PORT
-  OPENROUTER_API_KEY_FILE       a file that holds the key; so with each of them";
+  OPENROUTER_API_KEY_FILE       a file that holds the key; so with every OLLAMA_ROUTER_…";
 
 /// The examples of each command, by its path.
 const EXAMPLES: [(&str, &str); 18] = [

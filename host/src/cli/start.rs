@@ -38,7 +38,7 @@ pub(super) struct Start {
     listen: ListenFlags,
     #[command(flatten)]
     mode: ModeFlags,
-    /// How much to log: error, warn, info, debug [default: info]
+    /// How much to log: error, warn, info, debug, trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
     /// Answer with a simulated OpenRouter: no key and no network are needed

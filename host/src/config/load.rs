@@ -281,7 +281,8 @@ fn remedy(kind: io::ErrorKind, file: &Path) -> String {
     match kind {
         io::ErrorKind::PermissionDenied => {
             format!(
-                "; let the user that runs this read it (`chmod u+r {}`, or `chown`), and enter its folder",
+                "; let the user that runs this read it (`chown` it to them, or `chmod a+r {}` if it holds no key), and \
+                 enter its folder",
                 file.display()
             )
         }

@@ -23,8 +23,8 @@ fn a_file_that_is_not_text_is_refused() {
 #[test]
 fn who_may_not_read_a_file_is_told_what_lets_them() {
     let told = remedy(io::ErrorKind::PermissionDenied, Path::new("/etc/config.yaml"));
-    let expected =
-        "; let the user that runs this read it (`chmod u+r /etc/config.yaml`, or `chown`), and enter its folder";
+    let expected = "; let the user that runs this read it (`chown` it to them, or `chmod a+r /etc/config.yaml` if it holds no key), \
+         and enter its folder";
     assert_eq!(told, expected);
 }
 
