@@ -82,6 +82,12 @@ fi
 
 say "Kubernetes"
 kubernetes-validate --strict --quiet "$deploy"/kubernetes/{deployment,service,secret.example}.yaml
+# The image is that of this version.
+version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' Cargo.toml)
+grep -qFx "    newTag: \"$version\"" "$deploy/kubernetes/kustomization.yaml" || {
+    echo "$deploy/kubernetes/kustomization.yaml has another version than Cargo.toml, which has $version" >&2
+    exit 1
+}
 if command -v kubectl >/dev/null; then
     kubectl kustomize "$deploy/kubernetes" >"$work/rendered.yaml"
     kubernetes-validate --strict --quiet "$work/rendered.yaml"

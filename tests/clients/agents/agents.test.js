@@ -51,6 +51,9 @@ const AGENTS = {
       ANTHROPIC_BASE_URL: URL,
       ANTHROPIC_AUTH_TOKEN: "unused",
       ANTHROPIC_MODEL: "auto",
+      ANTHROPIC_DEFAULT_HAIKU_MODEL: "auto",
+      ANTHROPIC_DEFAULT_SONNET_MODEL: "auto",
+      ANTHROPIC_DEFAULT_OPUS_MODEL: "auto",
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
       DISABLE_AUTOUPDATER: "1",
       // It may run without asking only in a sandbox, or not as the superuser.
