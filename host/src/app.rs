@@ -4,10 +4,10 @@
 //! all of them are ended. A list of steps; every step is somebody else's. How connections
 //! become HTTPS is in [`secured`].
 
+mod accepted;
 mod secured;
 
 use std::{
-    net::SocketAddr,
     path::Path,
     sync::{
         Arc,
@@ -22,8 +22,14 @@ use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    api::{self, Api, Shared, access::Access, kept::Kept, metrics::served::Served, origin::Origins},
-    app::secured::Secured,
+    api::{
+        self, Api, Shared,
+        access::{Access, Ends},
+        kept::Kept,
+        metrics::served::Served,
+        origin::Origins,
+    },
+    app::{accepted::Accepted, secured::Secured},
     catalog::Catalog,
     config::{
         Config,
@@ -167,22 +173,18 @@ impl App {
             shutdown.await;
             stopping.cancel();
         });
-        // Nagle's algorithm would hold small chunks back for 40 ms.
-        let listener = listener.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "failed to set TCP_NODELAY");
-            }
-        });
-        let service = self.router.into_make_service_with_connect_info::<SocketAddr>();
+        let listener = Accepted(listener);
+        let service = self.router.into_make_service_with_connect_info::<Ends>();
         let tls = self.certificate.as_ref().map(Certificate::server).transpose()?;
         let stopped = stop.clone().cancelled_owned();
+        // Nothing is to be done to each, but of a tapped listener axum tells both ends.
         let served = async {
             match tls {
-                None => axum::serve(listener, service).with_graceful_shutdown(stopped).await,
-                // Nothing is to be done to each, but of a tapped listener axum knows the peer.
+                None => axum::serve(listener.tap_io(|_| {}), service).with_graceful_shutdown(stopped).await,
                 Some(tls) => {
-                    let listener = Secured::new(listener, tls).tap_io(|_| {});
-                    axum::serve(listener, service).with_graceful_shutdown(stopped).await
+                    axum::serve(Secured::new(listener, tls).tap_io(|_| {}), service)
+                        .with_graceful_shutdown(stopped)
+                        .await
                 }
             }
         };

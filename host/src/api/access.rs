@@ -4,7 +4,7 @@
 //! address is open to the network. What a client sends as a key is compared
 //! here and goes nowhere else. Knows nothing of what is asked for.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::{
     extract::{ConnectInfo, Request, State},
@@ -33,14 +33,28 @@ pub struct Access {
     pub admin_key: Option<Secret>,
 }
 
+/// Both ends of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    /// Who connected.
+    pub peer: SocketAddr,
+    /// Where it did; none if the system does not tell.
+    pub local: Option<SocketAddr>,
+}
+
+impl Ends {
+    /// Returns where the peer is. Who comes from the very address that it has reached is
+    /// this machine, as who comes by the loopback is.
+    fn peer(&self) -> IpAddr {
+        let peer = self.peer.ip().to_canonical();
+        let is_own = self.local.is_some_and(|local| local.ip().to_canonical() == peer);
+        if is_own { Ipv4Addr::LOCALHOST.into() } else { peer }
+    }
+}
+
 /// Lets clients in, or tells them why not.
-pub(super) async fn clients(
-    State(api): State<Api>,
-    peer: ConnectInfo<SocketAddr>,
-    request: Request,
-    next: Next,
-) -> Response {
-    match api.0.access.client(peer.ip(), request.headers()) {
+pub(super) async fn clients(State(api): State<Api>, ends: ConnectInfo<Ends>, request: Request, next: Next) -> Response {
+    match api.0.access.client(ends.peer(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(error) => error.respond(Protocol::of(&request)),
     }
@@ -49,11 +63,11 @@ pub(super) async fn clients(
 /// Lets operators in, or tells them why not.
 pub(super) async fn operators(
     State(api): State<Api>,
-    peer: ConnectInfo<SocketAddr>,
+    ends: ConnectInfo<Ends>,
     request: Request,
     next: Next,
 ) -> Response {
-    match api.0.access.operator(peer.ip(), request.headers()) {
+    match api.0.access.operator(ends.peer(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(error) => error.respond(Protocol::Ollama),
     }
@@ -152,6 +166,24 @@ mod tests {
         access
             .operator(peer.parse().unwrap(), headers)
             .map_or_else(|e| e.respond(Protocol::Ollama).status().as_u16(), |()| 200)
+    }
+
+    #[test]
+    fn who_comes_from_the_address_that_it_has_reached_is_this_machine() {
+        let peer = |peer: &str, local: &str| {
+            let ends = Ends { peer: peer.parse().unwrap(), local: local.parse().ok() };
+            ends.peer().to_string()
+        };
+        let seen = [
+            peer("192.168.1.7:4000", "192.168.1.7:11434"),
+            peer("[::ffff:192.168.1.7]:4000", "192.168.1.7:11434"),
+            peer("[fd00::2]:4000", "[fd00::2]:11434"),
+            peer("192.168.1.8:4000", "192.168.1.7:11434"),
+            peer("[::ffff:203.0.113.7]:4000", "[::ffff:192.168.1.7]:11434"),
+            peer("203.0.113.7:4000", ""),
+        ];
+        let here = "127.0.0.1";
+        assert_eq!(seen, [here, here, here, "192.168.1.8", "203.0.113.7", "203.0.113.7"]);
     }
 
     #[test]

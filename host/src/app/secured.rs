@@ -7,7 +7,6 @@
 use std::{
     future::poll_fn,
     io,
-    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -58,22 +57,23 @@ impl<L> Secured<L> {
     }
 }
 
-impl<L: Listener<Io = TcpStream, Addr = SocketAddr>> Listener for Secured<L> {
+impl<L: Listener<Io = TcpStream>> Listener for Secured<L> {
     type Io = Stream;
-    type Addr = SocketAddr;
+    type Addr = L::Addr;
 
-    async fn accept(&mut self) -> (Stream, SocketAddr) {
-        let (stream, peer) = self.listener.accept().await;
+    async fn accept(&mut self) -> (Stream, L::Addr) {
+        let (stream, ends) = self.listener.accept().await;
+        let peer = stream.peer_addr();
         let acceptor = self.acceptor.clone();
         let shaking = async move {
             let shaken = tokio::time::timeout(HANDSHAKE_TIMEOUT, shake(stream, acceptor)).await;
             let shaken = shaken.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut)));
-            shaken.inspect_err(|error| tracing::debug!(%error, %peer, "a TLS handshake failed"))
+            shaken.inspect_err(|error| tracing::debug!(%error, ?peer, "a TLS handshake failed"))
         };
-        (Stream::Shaking(Box::pin(shaking)), peer)
+        (Stream::Shaking(Box::pin(shaking)), ends)
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
+    fn local_addr(&self) -> io::Result<L::Addr> {
         self.listener.local_addr()
     }
 }
