@@ -112,7 +112,11 @@ async fn a_degraded_router_says_what_to_do_on_any_width() {
     let shown = scene.program.terminal(30, 80, &["status", "-p", &served.port.to_string()]).ended();
     assert_eq!(shown.code, Some(2));
     assert!(shown.screen.contains("state     DEGRADED: a change was refused at read: "), "{}", shown.screen);
-    assert!(shown.screen.contains("→ mend the file, or `ollama-router policy rollback`"), "{}", shown.screen);
+    assert!(
+        shown.screen.contains("→ mend it; `ollama-router policy reload` tells how far it comes"),
+        "{}",
+        shown.screen
+    );
     assert!(shown.screen.lines().all(|line| line.chars().count() <= 80), "{}", shown.screen);
 }
 
@@ -162,6 +166,9 @@ async fn off_a_terminal_it_is_a_block_or_a_line_of_json_each_time() {
     let blocks = lines.iter().filter(|line| line.starts_with("router    http://")).count();
     assert_eq!(blocks, 2, "{lines:?}");
     assert!(lines.iter().all(|line| !line.contains('\u{1b}')), "{lines:?}");
+    let left = |arguments: &[&str]| scene.program.left_after(&[&["status", "--watch", "1"], arguments].concat(), 1);
+    let codes = [&["-p", &port][..], &["--json", "-p", &port], &["-p", "1"], &["--json", "-p", "1"]].map(left);
+    assert_eq!(codes, [Some(0), Some(0), Some(1), Some(1)], "Ctrl-C ends it with what it saw last");
     let began = Instant::now();
     let lines = scene.program.lines(&["status", "--watch", "1", "--json", "-p", "1"], 2);
     assert!(lines.iter().all(|line| line.starts_with(r#"{"error":"no router is running"#)), "{lines:?}");

@@ -67,7 +67,10 @@ async fn every_phase_is_told_and_what_is_kept_is_not_made_again() {
     let (status, report) = host.reload().await;
     let failed = [row("configuration", "read", "ok"), row(file, "read", "ok"), row(file, "parse", "failed")];
     assert_eq!((status, phases(&report)), (422, failed.to_vec()));
-    assert_eq!(report["phases"][2]["reason"], report["refused"]["reason"]);
+    // The row has the file's name beside it.
+    assert_eq!(report["phases"][2]["reason"], "it is no WebAssembly");
+    let told = format!("{}: it is no WebAssembly", host.path(POLICY).display());
+    assert_eq!(report["refused"]["reason"], told);
     assert_eq!(host.last_reload().await["refused"], report["refused"]);
 }
 

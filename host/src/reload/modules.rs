@@ -139,7 +139,7 @@ impl Modules {
     /// Reads and compiles a module, unless it is one of those that were.
     async fn code(&mut self, path: PathBuf, pin: Option<String>, steps: Steps) -> Result<Code, Refused> {
         let engine = Arc::clone(&self.engine);
-        let known = self.compiled.clone();
+        let (known, file) = (self.compiled.clone(), path.display().to_string());
         let compiled = self.engine.blocking(move || {
             let bytes = steps.run(Phase::Read, || component::read(&path))?;
             let digest = component::digest(&bytes);
@@ -152,7 +152,10 @@ impl Modules {
             steps.kept(Phase::Compile, Instant::now());
             Ok(code)
         });
-        let code = compiled.await?;
+        let code = compiled.await.map_err(|refused| match refused.reason.contains(&file) {
+            true => refused,
+            false => Refused { reason: format!("{file}: {}", refused.reason), ..refused },
+        })?;
         self.compiled.retain(|known| known.digest() != code.digest());
         if self.compiled.len() >= KEPT {
             self.compiled.remove(0);

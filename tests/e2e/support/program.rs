@@ -120,6 +120,18 @@ impl Program {
         (0..number).map(line).map(|line| line.trim_end().to_owned()).collect()
     }
 
+    /// Runs a command until it has printed so many lines, sends it Ctrl-C, and returns the code
+    /// that it ends with.
+    pub fn left_after(&self, arguments: &[&str], number: usize) -> Option<i32> {
+        let mut child = self.spawn(arguments);
+        let printed = lines(child.0.stdout.take().unwrap());
+        for _ in 0..number {
+            printed.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{arguments:?} prints no more"));
+        }
+        interrupt(child.0.id(), "INT");
+        child.0.wait().unwrap().code()
+    }
+
     /// Starts a router, and returns when it listens.
     pub fn serve(&self, arguments: &[&str]) -> Served {
         let mut served = self.begin(arguments);
@@ -177,6 +189,11 @@ impl Program {
     }
 }
 
+fn interrupt(process: u32, signal: &str) {
+    let kill = format!("kill -{signal} {process}");
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success(), "{kill}");
+}
+
 impl Served {
     /// Tells whether these words are in the log by now.
     pub fn has_said(&mut self, words: &str) -> bool {
@@ -201,8 +218,7 @@ impl Served {
 
     /// Sends a signal such as `TERM`.
     pub fn signal(&self, name: &str) {
-        let kill = format!("kill -{name} {}", self.child.0.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success(), "{kill}");
+        interrupt(self.child.0.id(), name);
     }
 
     /// Waits for the end, and returns what was said from the start on.

@@ -78,7 +78,7 @@ fn failing(status: &Status) -> Option<Degraded> {
 fn refused(status: &Status) -> Option<Degraded> {
     if let Some(refusal) = &status.policy.refused {
         let what = format!("a change was refused at {}: {}", refusal.phase, refusal.reason);
-        return Some(degraded("policy-refused", what, "mend the file, or `ollama-router policy rollback`"));
+        return Some(degraded("policy-refused", what, "mend it; `ollama-router policy reload` tells how far it comes"));
     }
     let rolled_back = status.policies.iter().find(|policy| policy.state.ends_with("(rolled back)"))?;
     let what = format!("a change was rolled back, and {} is in force again", rolled_back.name);
