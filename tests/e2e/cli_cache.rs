@@ -144,7 +144,10 @@ async fn clearing_touches_no_failure_unless_it_is_told_to() {
     assert!(scene.told(&["cache", "clear"]).ends_with("ends with 0"));
     assert!(scene.told(&["cache", "refresh"]).ends_with("ends with 0"));
     assert_eq!(cooling(&["list-models", "--offline"]), 1, "failures are no cache");
-    let told = scene.told(&["cache", "clear", "--policies", "--failures"]);
+    let told = scene.told(&["cache", "clear", "--failures"]);
+    let want = "error: there is no terminal to ask on: add --yes to forget all failures\n--- ends with 2";
+    assert!(told.ends_with(want), "{told}");
+    let told = scene.told(&["cache", "clear", "--policies", "--failures", "--yes"]);
     assert!(told.contains("forgot the failures of ") && told.ends_with("ends with 0"), "{told}");
     assert_eq!(files(&scene, "")[..2], ["cache", "failures.db"][..]);
     assert_eq!(cooling(&["list-models", "--offline"]), 0);
@@ -154,7 +157,7 @@ async fn clearing_touches_no_failure_unless_it_is_told_to() {
     scene.sandbox.script("acme/large-70b:free", [Reply::harness_gate()]);
     let answer = support::http().post(served.url("/api/generate")).body(body).send().await.unwrap();
     assert_eq!(answer.status(), 200);
-    let told = scene.told(&["cache", "clear", "--failures", "--models", "-p", &own]);
+    let told = scene.told(&["cache", "clear", "--failures", "--models", "--yes", "-p", &own]);
     assert!(told.contains("forgot the failures of 1 model\n"), "{told}");
     assert_eq!(cooling(&["list-models", "-p", &own]), 0);
 }

@@ -153,6 +153,14 @@ async fn a_start_says_who_holds_its_port() {
     let asked = scene.told(&["status", "-p", &port]);
     assert!(asked.contains("Ollama itself (version 0.17.4) is running at"), "{asked}");
     assert!(asked.ends_with("ends with 1"), "{asked}");
+    // Who has named no router is told what there is without one.
+    let beside = Scene::new().await.set("OLLAMA_ROUTER_SERVER_PORT", &port);
+    for command in [&["list-models"][..], &["cache", "refresh"], &["cache", "status"], &["policy", "explain"]] {
+        let said = beside.told(command);
+        assert!(said.ends_with("ends with 0"), "{command:?}: {said}");
+    }
+    let said = beside.told(&["list-models"]);
+    assert!(said.contains("and no router; name the router's port with `-p`; this list is "), "{said}");
     serving.abort();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let held = told(&silent.local_addr().unwrap().port().to_string());

@@ -227,9 +227,11 @@ async fn the_command_shows_it_all_and_forgets_what_it_is_told_to() {
     assert_eq!(head, expected);
     let pace = |key: &str| state["models"][2]["state"][key].as_f64().unwrap();
     let first_token = format!("{:.0} ms", pace("first_token_ms"));
-    let gated = "gated: acme/a:free is only available on agentic harnesses. Try plug…";
+    let gated = "gated: acme/a:free is only available on agentic harnesses. Try plugging it into a coding agent or \
+                 productivity app listed on https://openrouter.ai/apps";
     let gone = "gone: No endpoints found for acme/b:free.";
-    let unfit = "unsupported: No endpoints found that support tool use. Try disabling \"f\".…";
+    let unfit = "unsupported: No endpoints found that support tool use. Try disabling \"f\". To learn more \
+                 about provider routing, visit: https://openrouter.ai/docs/provider-routing";
     let expected = [
         ["MODEL", "STATE", "BECAUSE OF", "UNTIL", "LEARNED", "OK/FAILED 5M", "FIRST TOKEN", "TOKENS/S", "LAST FAILURE"],
         ["a:free", "cooling …", "gated", &until(0), "gated", "0/1", "-", "-", gated],
@@ -253,6 +255,7 @@ async fn the_command_shows_it_all_and_forgets_what_it_is_told_to() {
     let standings: Vec<_> = state["models"].as_array().unwrap().iter().map(|row| &row["state"]["standing"]).collect();
     assert_eq!(standings, ["ready", "ready", "ready"]);
     let ran = program.run(&["status", "-p", &port, "--clear", "nonsense"]);
-    assert_eq!((ran.code, &*ran.out), (Some(1), ""));
-    assert_eq!(ran.err, format!("error: http://127.0.0.1:{port} answers: model 'nonsense' not found\n"));
+    assert_eq!((ran.code, &*ran.out), (Some(2), ""));
+    let told = "model 'nonsense' not found; `ollama-router list-models --all` has the names";
+    assert_eq!(ran.err, format!("error: http://127.0.0.1:{port} answers: {told}\n"));
 }

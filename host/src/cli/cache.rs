@@ -116,7 +116,7 @@ impl Look {
         let loaded = common.load()?;
         let place = block_on(Place::find(&loaded, &self.address))?;
         let ttl = loaded.config.cache.ttl_hours.duration();
-        let told = told::Told::of(&place, &loaded.database, ttl.as_secs())?;
+        let told = told::Told::of(&place, &loaded, ttl.as_secs())?;
         if self.json {
             print_json(&told)?;
         } else {
@@ -149,7 +149,7 @@ impl Refresh {
             Ok(None) => {}
             Err(failed) => return Err(failed),
         }
-        let told = "no router is running; the list is fetched from here, for the next start";
+        let told = format!("{}; the list is fetched from here, for the next start", remote.none_here().await);
         turning.suspend(|| writeln!(anstream::stderr(), "{told}"))?;
         let before = last_list(&loaded.state);
         let mut refresh = app::refresh(loaded)?;

@@ -14,7 +14,11 @@ use clap::{Args, ValueEnum};
 use crate::{
     api::admin::wire::{self, Healths, ModelRow},
     app,
-    cli::{Common, Failed, block_on, print_json, remote::Address, words::span},
+    cli::{
+        Common, Failed, block_on, print_json,
+        remote::{Address, Remote},
+        words::span,
+    },
     clock::now_ms,
     config::load::Loaded,
     policy::generation::Generation,
@@ -102,19 +106,19 @@ impl ListModels {
         match remote.get::<Vec<ModelRow>>(path).await? {
             Some(models) => Ok(models),
             None if self.address.is_given() => Err(anyhow!("{}", remote.missing().await).into()),
-            None => self.without_router(loaded).await,
+            None => self.without_router(loaded, &remote).await,
         }
     }
 
     /// Does what the router would do, and says on what.
-    async fn without_router(&self, loaded: Loaded) -> Result<Vec<ModelRow>, Failed> {
+    async fn without_router(&self, loaded: Loaded, remote: &Remote) -> Result<Vec<ModelRow>, Failed> {
         let database = loaded.database.clone();
         let generation = app::offline(loaded).await.map_err(|error| {
             let remedy = "`ollama-router doctor` finds out more, and `start --demo` needs no network";
             anyhow!("no router is running, and without one there is no list of models: {error:#}; {remedy}")
         })?;
         let age = (now_ms() / 1000).saturating_sub(generation.catalog.fetched());
-        writeln!(anstream::stderr(), "no router is running; this list is {} old", span(age))?;
+        writeln!(anstream::stderr(), "{}; this list is {} old", remote.none_here().await, span(age))?;
         Ok(self.rows(&generation, &store::remembered(&database)))
     }
 

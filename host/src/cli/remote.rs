@@ -8,7 +8,10 @@ mod fault;
 pub(super) mod holder;
 mod way;
 
-use std::time::Duration;
+use std::{
+    net::{IpAddr, UdpSocket},
+    time::Duration,
+};
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
@@ -34,6 +37,9 @@ const RELOAD_TIMEOUT: Duration = Duration::from_mins(1);
 /// What is said to whoever has typed the name of no model.
 pub(super) const NAMES: &str = "`ollama-router list-models --all` has the names";
 
+/// The header with which a router names each of its answers.
+const ANSWER_NAME: &str = "x-router-request-id";
+
 /// Which router to ask.
 #[derive(Args)]
 pub(super) struct Address {
@@ -55,6 +61,7 @@ pub(super) struct Remote {
     way: Way,
     base: String,
     port: u16,
+    is_here: bool,
     admin_key: Option<String>,
 }
 
@@ -80,6 +87,8 @@ impl Remote {
     pub(super) fn new(config: &Config, host: Option<&str>, port: Option<u16>) -> Result<Self, Failed> {
         // Another part of the process may have chosen already, which is as good.
         drop(rustls::crypto::ring::default_provider().install_default());
+        // The configuration is that of a router on this machine.
+        let is_configured = host.is_none();
         let (way, host) = Way::of(config, host);
         let host = match (host, &config.server.host) {
             (Some(host), _) => bracketed(host),
@@ -92,9 +101,11 @@ impl Remote {
         // What is more than a name or an address would end up elsewhere in the URL.
         if Url::parse(&base).ok().and_then(|url| Some(url.host_str()?.len() == host.len())) != Some(true) {
             let want = "give a name or an address alone, such as `-H 192.168.1.5`, and the port with `-p`";
-            return Err(Failed::usage(anyhow!("`{}` is no host: {want}", host.trim_matches(['[', ']']))));
+            let shown = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&host);
+            return Err(Failed::usage(anyhow!("`{shown}` is no host: {want}")));
         }
         Ok(Self {
+            is_here: is_configured || is_here(&host),
             http: way.client()?,
             way,
             base,
@@ -108,10 +119,9 @@ impl Remote {
         &self.base
     }
 
-    /// Tells whether it is on this machine, as far as its name tells.
+    /// Tells whether it is on this machine, as far as is known without asking.
     pub(super) fn is_here(&self) -> bool {
-        let host = self.base.split_once("://").map_or("", |(_, host)| host);
-        ["127.", "localhost:", "[::1]"].iter().any(|start| host.starts_with(start))
+        self.is_here
     }
 
     /// Says that nobody answers there as a router does, and who does instead.
@@ -128,7 +138,7 @@ impl Remote {
             }
             holder::Holder::Nobody | holder::Holder::Router { .. } => {
                 let flag = if self.port == 11434 { String::new() } else { format!(" -p {}", self.port) };
-                if self.is_here() {
+                if self.is_here {
                     format!("no router is running at {base}; start one with `ollama-router start{flag}`")
                 } else {
                     format!("no router is running at {base}; check the address given with -H and -p")
@@ -137,12 +147,20 @@ impl Remote {
         }
     }
 
-    /// Asks for something; `None` if nothing listens there.
+    /// Says that there is no router, for who goes on without one.
+    pub(super) async fn none_here(&self) -> String {
+        match self.holder().await {
+            holder::Holder::Nobody | holder::Holder::Router { .. } => "no router is running".to_owned(),
+            holder::Holder::Ollama { .. } | holder::Holder::Other => self.missing().await,
+        }
+    }
+
+    /// Asks for something; `None` if no router is there.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failed> {
         self.call(Method::GET, path, None, TIMEOUT).await
     }
 
-    /// Sends a call with a query; `None` if nothing listens there.
+    /// Sends a call with a query; `None` if no router is there.
     pub(super) async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -154,13 +172,12 @@ impl Remote {
         self.call(Method::POST, &path, None, RELOAD_TIMEOUT).await
     }
 
-    /// Sends a call with a body; `None` if nothing listens there.
+    /// Sends a call with a body; `None` if no router is there.
     pub(super) async fn send<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<Option<T>, Failed> {
         self.call(Method::POST, path, Some(body), RELOAD_TIMEOUT).await
     }
 
-    /// Has something below `path` forgotten, or all of it; `None` if nothing
-    /// listens there.
+    /// Has something below `path` forgotten, or all of it; `None` if no router is there.
     pub(super) async fn delete<T: DeserializeOwned>(&self, path: &str, name: &str) -> Result<Option<T>, Failed> {
         let mut url = Url::parse(&format!("{}{path}", self.base)).context("this is no address of a router")?;
         if !name.is_empty()
@@ -192,8 +209,13 @@ impl Remote {
             Err(error) if is_refused(&error) => return Ok(None),
             Err(error) => return Err(self.unreachable(&error).into()),
         };
+        // A router names each of its answers, but for the one to who does not speak HTTPS.
+        let is_named = response.headers().contains_key(ANSWER_NAME);
         let status = response.status();
         let body = response.bytes().await.with_context(|| format!("failed to read the answer of {url}"))?;
+        if !is_named && !body.starts_with(PLAIN_HTTP.as_bytes()) {
+            return Ok(None);
+        }
         if status.is_success() || status == StatusCode::UNPROCESSABLE_ENTITY {
             let answer = serde_json::from_slice(&body).with_context(|| {
                 format!("{} answers, but not as an ollama-router of this version: use the same version here and there, or name another port with `-p`", self.base)
@@ -205,7 +227,16 @@ impl Remote {
         }
         let told: Value = serde_json::from_slice(&body).unwrap_or_default();
         let told = told.get("error").and_then(Value::as_str);
-        Err(self.refused(status, told).await.into())
+        Err(self.refused(status, told))
+    }
+}
+
+/// Tells whether a host is this machine, as far as its name or address tells.
+fn is_here(host: &str) -> bool {
+    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        // Nobody can listen on an address that is another machine's.
+        Ok(address) => UdpSocket::bind((address, 0)).is_ok(),
+        Err(_) => host == "localhost",
     }
 }
 

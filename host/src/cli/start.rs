@@ -93,7 +93,7 @@ impl Start {
         let scheme = if secure.is_some() { "https" } else { "http" };
         tracing::info!("listening on {scheme}://{address}");
         if let Some(sandbox) = &sandbox {
-            greeting::print(address.port(), secure.as_deref(), &sandbox.base_url())?;
+            greeting::print(address, secure.as_deref(), &sandbox.base_url())?;
         }
         let told = CancellationToken::new();
         let shutdown = told.clone().cancelled_owned();

@@ -57,8 +57,23 @@ pub(super) fn bytes(count: u64) -> String {
 
 /// A price in dollars for a million tokens: of the prompt and of the answer.
 pub(super) fn price(free: bool, prompt: Option<f64>, answer: Option<f64>) -> String {
-    let dollars = |price: Option<f64>| price.map_or_else(|| "?".to_owned(), |price| format!("{price:.2}"));
-    if free { "free".to_owned() } else { format!("${}/{}", dollars(prompt), dollars(answer)) }
+    match (prompt, answer) {
+        _ if free => "free".to_owned(),
+        // It costs something all the same, by the request or the picture.
+        (Some(0.0), Some(0.0)) => "not by token".to_owned(),
+        (prompt, answer) => format!("${}/{}", dollars(prompt), dollars(answer)),
+    }
+}
+
+/// Dollars to the cent, or to two figures if they are less.
+fn dollars(price: Option<f64>) -> String {
+    let Some(price) = price else { return "?".to_owned() };
+    let cents = format!("{price:.2}");
+    if cents != "0.00" || price <= 0.0 {
+        return cents;
+    }
+    let decimals = (3..12).find(|decimals| price * 10_f64.powi(*decimals) >= 1.0).unwrap_or(12);
+    format!("{price:.*}", usize::try_from(decimals).unwrap_or_default() + 1).trim_end_matches('0').to_owned()
 }
 
 /// A number of things: `1 model`, `2 models`.
@@ -81,6 +96,9 @@ mod tests {
         assert_eq!([512, 2048, 5 << 20, 3 << 29].map(bytes), ["512 B", "2.0 KiB", "5.0 MiB", "1.5 GiB"]);
         assert_eq!([59, 3661, 90_000].map(span), ["59s", "1h 1m", "1day 1h"]);
         assert_eq!(price(false, Some(0.25), None), "$0.25/?");
+        assert_eq!(price(false, Some(0.00001), Some(0.0042)), "$0.00001/0.0042");
+        assert_eq!(price(false, Some(0.0), Some(1.5)), "$0.00/1.50");
+        assert_eq!(price(false, Some(0.0), Some(0.0)), "not by token");
         assert_eq!(day(1_764_547_200).as_deref(), Some("2025-12-01"));
     }
 }

@@ -100,7 +100,15 @@ impl Clear {
 
     /// Asks, if there is somebody to ask and something to remove; none if they left.
     fn may(&self, files: &[Kept]) -> Result<Option<bool>, Failed> {
-        if self.yes || !is_interactive() || (files.is_empty() && !self.failures) {
+        if self.yes || (files.is_empty() && !self.failures) {
+            return Ok(Some(true));
+        }
+        if !is_interactive() {
+            // A list is fetched again; what was learnt of models is not.
+            if self.failures {
+                let want = "there is no terminal to ask on: add --yes to forget all failures";
+                return Err(Failed::usage(anyhow!(want)));
+            }
             return Ok(Some(true));
         }
         let failures = if self.failures { " and all failures" } else { "" };

@@ -17,6 +17,7 @@ use crate::{
         words::{bytes, count, moment, span},
     },
     clock::now_ms,
+    config::load::Loaded,
     refresh::kept::{self, Kept, List},
 };
 
@@ -65,7 +66,7 @@ struct FileRow {
 
 impl Told {
     /// Looks at files, and at what the router says.
-    pub(super) fn of(place: &Place, database: &Path, ttl_s: u64) -> io::Result<Self> {
+    pub(super) fn of(place: &Place, loaded: &Loaded, ttl_s: u64) -> io::Result<Self> {
         let now = now_ms() / 1000;
         let mut told = Self {
             folder: place.folder.as_ref().map(|folder| folder.display().to_string()),
@@ -81,10 +82,11 @@ impl Told {
             files: Vec::new(),
         };
         if let Some(folder) = &place.folder {
-            told.look_at(folder, database, now, ttl_s)?;
+            told.look_at(folder, &loaded.database, now, ttl_s)?;
         }
-        if let Some(router) = &place.router {
-            told.hear(router, now);
+        match &place.router {
+            Some(router) => told.hear(router, now),
+            None => told.compare(loaded.config.openrouter.base_url.as_str()),
         }
         Ok(told)
     }
@@ -123,6 +125,14 @@ impl Told {
             self.files.push(row("failures", &[Kept { path: database.to_owned(), bytes: found.len() }]));
         }
         Ok(())
+    }
+
+    /// Finds fault with a list that the next start could not use.
+    fn compare(&mut self, upstream: &str) {
+        if let Some(other) = self.source.as_deref().filter(|source| *source != upstream) {
+            let remedy = "`ollama-router cache refresh` makes another";
+            self.problem = Some(format!("the list of models is of another upstream, {other}; {remedy}"));
+        }
     }
 
     fn hear(&mut self, router: &CatalogStatus, now: u64) {

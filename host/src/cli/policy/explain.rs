@@ -116,7 +116,7 @@ async fn without_router(loaded: Loaded, asked: AskedFor) -> Result<Explained, Fa
     let age = (now_ms() / 1000).saturating_sub(generation.catalog.fetched());
     say(&format!("no router was asked: what rests is not known, and the list of models is {} old", span(age)))?;
     let explained = from_scratch(asked.asked(), limit, &generation).await.map_err(|error| match error {
-        failover::Error::Unknown(_) => anyhow!("{error}; {NAMES}"),
+        failover::Error::Unknown(_) => Failed::usage(anyhow!("{error}; {NAMES}")),
         error => error.into(),
     })?;
     Ok(Explained::of(&explained, &generation))

@@ -8,7 +8,10 @@ use anyhow::anyhow;
 use reqwest::StatusCode;
 
 use crate::{
-    cli::remote::{NAMES, Remote, holder::Holder, way::Way},
+    cli::{
+        Failed,
+        remote::{NAMES, Remote, way::Way},
+    },
     tls::pinned,
 };
 
@@ -63,26 +66,25 @@ impl Remote {
         )
     }
 
-    /// Says why it refused, and what to do.
-    pub(super) async fn refused(&self, status: StatusCode, told: Option<&str>) -> anyhow::Error {
+    /// Says why a router refused, and what to do.
+    pub(super) fn refused(&self, status: StatusCode, told: Option<&str>) -> Failed {
         let base = &self.base;
-        let is_router = matches!(self.holder().await, Holder::Router { .. });
-        match (status, told) {
+        let error = match (status, told) {
             (StatusCode::UNAUTHORIZED, Some(told)) => anyhow!(
                 "{base} answers: {told}. Set the same key here: server.admin_key in the configuration, or the \
                  variable OLLAMA_ROUTER_SERVER_ADMIN_KEY"
             ),
             // In the words of Ollama, which have no code beside them.
             (StatusCode::NOT_FOUND, Some(told)) if told.starts_with("model '") => {
-                anyhow!("{base} answers: {told}; {NAMES}")
+                return Failed::usage(anyhow!("{base} answers: {told}; {NAMES}"));
             }
             (_, Some(told)) => anyhow!("{base} answers: {told}"),
-            (StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED, None) if is_router => {
+            (StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED, None) => {
                 anyhow!("the router at {base} does not know this yet: use the same version here and there")
             }
-            (_, None) if is_router => anyhow!("the router at {base} answers with {status}; see its log"),
-            (_, None) => anyhow!("{}", self.missing().await).context(format!("{base} answers with {status}")),
-        }
+            (_, None) => anyhow!("the router at {base} answers with {status}; see its log"),
+        };
+        error.into()
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::{
-    cli::remote::{Remote, fault, way::Way},
+    cli::remote::{ANSWER_NAME, Remote, fault, way::Way},
     tls::PLAIN_HTTP,
 };
 
@@ -63,7 +63,7 @@ impl Remote {
         };
         // A router names each of its answers, those too with which it refuses; but not the one
         // to a client that does not speak HTTPS.
-        let is_named = answer.headers().contains_key("x-router-request-id");
+        let is_named = answer.headers().contains_key(ANSWER_NAME);
         let body = answer.bytes().await.unwrap_or_default();
         let told: Value = serde_json::from_slice(&body).unwrap_or_default();
         if is_named || body.starts_with(PLAIN_HTTP.as_bytes()) {
@@ -78,7 +78,7 @@ impl Remote {
     async fn plain_holder(&self) -> Holder {
         let Ok(http) = Way::Plain.client() else { return Holder::Other };
         let base = self.base.replacen("https://", "http://", 1);
-        let plain = Self { http, way: Way::Plain, base, port: self.port, admin_key: None };
+        let plain = Self { http, way: Way::Plain, base, port: self.port, is_here: self.is_here, admin_key: None };
         match Box::pin(plain.holder()).await {
             Holder::Router { version, .. } => Holder::Router { version, is_plain: true },
             other => other,

@@ -4,13 +4,18 @@
 
 use std::{
     io::{self, Write as _},
+    net::{Ipv4Addr, SocketAddr},
     path::Path,
 };
 
 /// Says what is simulated, and what to try; of HTTPS, how clients come to trust its certificate.
-pub(super) fn print(port: u16, certificate: Option<&Path>, upstream: &str) -> io::Result<()> {
+pub(super) fn print(address: SocketAddr, certificate: Option<&Path>, upstream: &str) -> io::Result<()> {
     let scheme = if certificate.is_some() { "https" } else { "http" };
-    let base = format!("{scheme}://localhost:{port}");
+    let (port, ip) = (address.port(), address.ip());
+    // Where it is reached by the usual name, and where the commands look by themselves.
+    let is_usual = ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST;
+    let base = if is_usual { format!("{scheme}://localhost:{port}") } else { format!("{scheme}://{address}") };
+    let host = if is_usual { String::new() } else { format!(" -H {ip}") };
     let trust = certificate.map(|file| quoted(&file.display().to_string()));
     let with = |text: &dyn Fn(&str) -> String| trust.as_deref().map(text).unwrap_or_default();
     writeln!(
@@ -34,8 +39,8 @@ pub(super) fn print(port: u16, certificate: Option<&Path>, upstream: &str) -> io
         go = with(&|file| format!("SSL_CERT_FILE={file} ")),
         python = with(&|file| format!("SSL_CERT_FILE={file} ")),
         names = with(&|_| "  (For curl, ollama and Python the certificate has to be for the name localhost.)\n".to_owned()),
-        flag = if port == 11434 { String::new() } else { format!(" --port {port}") },
-        status_flag = if port == 11434 { String::new() } else { format!(" -p {port}") },
+        flag = if port == 11434 { host.clone() } else { format!("{host} --port {port}") },
+        status_flag = if port == 11434 { host } else { format!("{host} -p {port}") },
     )
 }
 

@@ -16,8 +16,8 @@ use crate::{
     clock::now_ms,
 };
 
-/// Characters of a failure's words that are shown: what is said first is what
-/// matters, and the whole is in the JSON.
+/// Characters of a failure's words that are shown on a terminal: what is said first is
+/// what matters.
 const WORDS_SHOWN: usize = 60;
 
 const COLUMNS: [Column; 9] = [
@@ -62,7 +62,7 @@ pub(super) fn lines(remote: &Remote, state: &State, width: Option<usize>) -> Vec
     }
     if !state.models.is_empty() {
         lines.push(String::new());
-        lines.extend(table(&state.models).lines(width));
+        lines.extend(table(&state.models, width).lines(width));
     }
     lines
 }
@@ -113,7 +113,7 @@ fn account(account: &Account) -> String {
     format!("{limit}{day}{keys}{queued}")
 }
 
-fn table(models: &[ModelRow]) -> Listing {
+fn table(models: &[ModelRow], width: Option<usize>) -> Listing {
     let mut listing = Listing::new(&COLUMNS);
     for model in models {
         let state = &model.state;
@@ -127,7 +127,7 @@ fn table(models: &[ModelRow]) -> Listing {
             plain(format!("{}/{}", state.recent_successes, state.recent_failures)),
             plain(known(state.first_token_ms, " ms")),
             plain(known(state.tokens_per_second, "")),
-            plain(last_failure(state)),
+            plain(last_failure(state, width)),
         ]);
     }
     listing
@@ -141,10 +141,10 @@ fn standing(state: &ModelState) -> Field {
     }
 }
 
-fn last_failure(state: &ModelState) -> String {
+fn last_failure(state: &ModelState, width: Option<usize>) -> String {
     let Some(kind) = &state.last_failure else { return String::new() };
     let words = state.last_message.as_deref().unwrap_or_default();
-    match words.char_indices().nth(WORDS_SHOWN) {
+    match words.char_indices().nth(WORDS_SHOWN).filter(|_| width.is_some()) {
         Some((end, _)) => format!("{kind}: {}…", words[..end].trim_end()),
         None if words.is_empty() => kind.clone(),
         None => format!("{kind}: {words}"),

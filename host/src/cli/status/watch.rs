@@ -6,6 +6,7 @@
 
 use std::{
     io::{self, Write as _},
+    pin::pin,
     process::ExitCode,
     time::Duration,
 };
@@ -19,6 +20,9 @@ use crate::cli::{
     status::{Seen, text},
     words::moment,
 };
+
+/// What it ends with if it was left before it saw anything.
+const LEFT: u8 = 130;
 
 /// Shows the state every so many seconds until it is told to stop; ends with the code
 /// of what was seen last.
@@ -48,8 +52,14 @@ pub(super) async fn run(remote: &Remote, seconds: u64, json: bool) -> Result<Exi
 
 /// Prints what is seen, each time below what was.
 async fn blocks(remote: &Remote, pause: Duration, json: bool) -> Result<ExitCode, Failed> {
+    let mut left = pin!(tokio::signal::ctrl_c());
+    let mut code = ExitCode::from(LEFT);
     loop {
-        let seen = Seen::of(remote).await;
+        let seen = tokio::select! {
+            seen = Seen::of(remote) => seen,
+            _ = &mut left => return Ok(code),
+        };
+        code = seen.code();
         let mut out = anstream::stdout();
         match &seen {
             Seen::Up(state) if json => writeln!(out, "{}", serde_json::to_string(state)?)?,
@@ -61,7 +71,10 @@ async fn blocks(remote: &Remote, pause: Duration, json: bool) -> Result<ExitCode
             Seen::Down(why) => writeln!(out, "{why}\n")?,
         }
         out.flush()?;
-        tokio::time::sleep(pause).await;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = &mut left => return Ok(code),
+        }
     }
 }
 
