@@ -55,8 +55,8 @@ SCHEMA = json.dumps(
                 "type": "array",
                 "items": {"type": "string"},
                 "default": [],
-                "description": "Only models are visible whose id or name contains one of these texts. Empty lines "
-                "and lines that start with `#` are ignored.",
+                "description": "Only models are visible whose id or name contains one of these texts, with or "
+                "without `:latest`. What follows a `#` is a comment.",
             },
         },
     },
@@ -158,8 +158,9 @@ def _days(value: object) -> frozenset[int]:
 
 
 def _filter(value: object) -> list[str]:
-    lines = [line.strip().lower() for line in _list(value, "texts")]
-    return [line for line in lines if line and not line.startswith("#")]
+    lines = [re.sub(r"(^|\s)#.*", "", line, flags=re.DOTALL).strip().lower() for line in _list(value, "texts")]
+    # Names have that tag in lists.
+    return [line.removesuffix(":latest") or line for line in lines if line]
 
 
 READERS = {

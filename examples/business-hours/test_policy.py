@@ -154,7 +154,7 @@ class Options(unittest.TestCase):
 
     def test_everything_can_be_set(self):
         given = {"utc_offset": "-09:30", "from": "22:15", "to": "24:00", "days": ["sun"], "within": "fast"}
-        given |= {"free_mode": False, "tool_use_only": True, "filter": [" Gemma ", "", "# no"]}
+        given |= {"free_mode": False, "tool_use_only": True, "filter": [" Gemma:latest # yes", "", "# no"]}
         expected = Settings(-570, 22 * 60 + 15, 24 * 60, frozenset([6]), "fast", False, True, ["gemma"])
         self.assertEqual(parse(json.dumps(given)), (expected, []))
 

@@ -9,6 +9,7 @@
 
 #define AMONG_MAX 100
 #define PATTERNS_MAX 1000
+#define SPACE " \t\r\n"
 
 const char SETTINGS_SCHEMA[] =
     "{\"$schema\": \"https://json-schema.org/draft/2020-12/schema\","
@@ -20,8 +21,8 @@ const char SETTINGS_SCHEMA[] =
     "\"tool_use_only\": {\"type\": \"boolean\", \"default\": false, \"description\":"
     " \"Only models that call tools are visible.\"},"
     "\"filter\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}, \"maxItems\": 1000, \"default\": [],"
-    " \"description\": \"Only models are visible whose id or name contains one of these texts."
-    " Empty lines and lines that start with `#` are ignored.\"}}}";
+    " \"description\": \"Only models are visible whose id or name contains one of these texts,"
+    " with or without `:latest`. What follows a `#` is a comment.\"}}}";
 
 static char small(char sign) { return sign >= 'A' && sign <= 'Z' ? (char)(sign + 32) : sign; }
 
@@ -82,6 +83,21 @@ static void forget_patterns(settings *read) {
     read->pattern_count = 0;
 }
 
+// Leaves the pattern of a line: without the comment in it, and without the tag that names have in lists.
+static void pattern(char *line) {
+    size_t length = 0;
+    for (; line[length]; length++) {
+        if (line[length] == '#' && (length == 0 || strchr(SPACE, line[length - 1]))) break;
+        line[length] = small(line[length]);
+    }
+    size_t start = strspn(line, SPACE), tag = sizeof ":latest" - 1;
+    if (start > length) start = length;
+    while (length > start && strchr(SPACE, line[length - 1])) length--;
+    if (length - start > tag && memcmp(line + length - tag, ":latest", tag) == 0) length -= tag;
+    memmove(line, line + start, length - start);
+    line[length - start] = 0;
+}
+
 static void filter(piece value, settings *read, wrong_settings *wrong) {
     forget_patterns(read);
     json rest = {value.at, value.at + value.length};
@@ -104,12 +120,8 @@ static void filter(piece value, settings *read, wrong_settings *wrong) {
             rest = before;
             json_value(&rest, &entry);
         } else {
-            size_t start = strspn(text, " \t\r\n");
-            while (length > start && strchr(" \t\r\n", text[length - 1])) length--;
-            memmove(text, text + start, length - start);
-            text[length - start] = 0;
-            for (char *sign = text; *sign; sign++) *sign = small(*sign);
-            if (*text && *text != '#') read->patterns[read->pattern_count++] = text;
+            pattern(text);
+            if (*text) read->patterns[read->pattern_count++] = text;
             else free(text);
         }
         json_take(&rest, ',');
@@ -123,7 +135,7 @@ bool settings_parse(const char *text, size_t length, settings *read, wrong_setti
     json all = rest;
     piece value;
     bool sound = json_value(&all, &value) && json_take(&rest, '{');
-    for (; sound && all.at < all.end; all.at++) sound = *all.at && strchr(" \t\r\n", *all.at);
+    for (; sound && all.at < all.end; all.at++) sound = *all.at && strchr(SPACE, *all.at);
     if (!sound) {
         note(wrong, NULL, -1, "expected an object of settings");
         return false;

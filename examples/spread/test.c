@@ -60,7 +60,7 @@ static void test_settings(void) {
         settings_free(&read);
     }
     settings read;
-    parsed("{\"filter\": [\" GEM\\u006da \", \"\", \"# no\", \"\\u00e9\\ud83d\\ude00\"]}", &read);
+    parsed("{\"filter\": [\" GEM\\u006da:latest # yes\", \"\", \"# no\", \"\\u00e9\\ud83d\\ude00\"]}", &read);
     check(read.among == 4 && read.free_mode && !read.tool_use_only, "defaults", "");
     check(read.pattern_count == 2 && strcmp(read.patterns[0], "gemma") == 0, "patterns", "");
     check(read.pattern_count == 2 && strcmp(read.patterns[1], "\xc3\xa9\xf0\x9f\x98\x80") == 0, "escapes", "");

@@ -120,7 +120,7 @@ async fn the_policy_the_filter_and_the_list_are_checked() {
     .await;
     check(&scene, "policy", "failed", "mine.wasm cannot be put in force", "ollama-router policy check FILE");
 
-    let scene = with(Program::new().file(FILTER, "# words\nacme\nnonsense\n\nGEMINI\n")).await;
+    let scene = with(Program::new().file(FILTER, "# words\nacme:latest  # all of theirs\nnonsense\n\nGEMINI\n")).await;
     check(&scene, "filter", "ok", "3 patterns", "");
     assert!(scene.told(&["cache", "refresh"]).ends_with("ends with 0"));
     check(

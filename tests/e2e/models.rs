@@ -219,7 +219,7 @@ async fn a_cooling_model_stays_listed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_filter_file_and_the_modes_narrow_the_list() {
-    let filter = "# only these\n\n  LUMEN  \njoiner\n";
+    let filter = "# only these\n\n  LUMEN:latest  \njoiner\t# all of them\n";
     let plain = |setup: Setup| setup.file("models-filter/filter", filter);
     let rows = [
         (

@@ -48,8 +48,9 @@ impl Settings {
                     settings.names = texts(list, |place| wrong(&["/fallbacks/", place], "expected a model"), true);
                 }
                 ("filter", Value::List(list)) => {
-                    settings.filter = texts(list, |place| wrong(&["/filter/", place], "expected a text"), false);
-                    settings.filter.retain(|line| !line.is_empty() && !line.starts_with('#'));
+                    let lines = texts(list, |place| wrong(&["/filter/", place], "expected a text"), false);
+                    let patterns = lines.iter().map(|line| pattern(line));
+                    settings.filter = patterns.filter(|pattern| !pattern.is_empty()).map(ToOwned::to_owned).collect();
                 }
                 ("free_mode", Value::Flag(flag)) => settings.free_mode = flag,
                 ("tool_use_only", Value::Flag(flag)) => settings.tool_use_only = flag,
@@ -79,6 +80,14 @@ fn small(text: &str) -> String {
     text.trim().to_ascii_lowercase()
 }
 
+/// Returns the pattern of a line: without the comment in it, and without the tag that names have in lists.
+fn pattern(line: &str) -> &str {
+    let begins_comment = |place: &usize| line[..*place].chars().next_back().is_none_or(char::is_whitespace);
+    let comment = line.match_indices('#').map(|(place, _)| place).find(begins_comment);
+    let text = line[..comment.unwrap_or(line.len())].trim_end();
+    text.strip_suffix(":latest").filter(|untagged| !untagged.is_empty()).unwrap_or(text)
+}
+
 /// Returns the texts of a list, and tells the place of what is none.
 fn texts(list: Vec<Value>, mut wrong: impl FnMut(&str), is_name: bool) -> Vec<String> {
     let mut texts = Vec::new();
@@ -105,7 +114,7 @@ mod tests {
     #[test]
     fn everything_can_be_set() {
         let json = r##"{"pin": " A/B:free", "fallbacks": ["c"], "free_mode": false, "tool_use_only": true,
-            "filter": [" X", "", "# no"]}"##;
+            "filter": [" X:latest # yes", "", "# no"]}"##;
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let expected = Settings {
             names: owned(&["a/b:free", "c"]),

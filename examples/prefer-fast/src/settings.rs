@@ -30,7 +30,7 @@ pub(crate) const SCHEMA: &str = r#"{
     "tool_use_only": { "type": "boolean", "default": false, "description": "Only models that call tools are visible." },
     "filter": {
       "type": "array", "items": { "type": "string" }, "default": [],
-      "description": "Only models are visible whose id or name contains one of these texts. Empty lines and lines that start with `#` are ignored."
+      "description": "Only models are visible whose id or name contains one of these texts, with or without `:latest`. What follows a `#` is a comment."
     }
   }
 }
@@ -120,12 +120,20 @@ fn lines(value: &Value) -> Result<Vec<String>, (String, String)> {
     let mut lines = Vec::new();
     for (place, entry) in entries.iter().enumerate() {
         let text = entry.as_str().ok_or_else(|| (format!("/{place}"), format!("expected a text, got {entry}")))?;
-        let line = text.trim().to_ascii_lowercase();
-        if !line.is_empty() && !line.starts_with('#') {
-            lines.push(line);
+        let pattern = pattern(text);
+        if !pattern.is_empty() {
+            lines.push(pattern);
         }
     }
     Ok(lines)
+}
+
+/// Returns the pattern of a line: without the comment in it, and without the tag that names have in lists.
+fn pattern(line: &str) -> String {
+    let begins_comment = |place: &usize| line[..*place].chars().next_back().is_none_or(char::is_whitespace);
+    let comment = line.match_indices('#').map(|(place, _)| place).find(begins_comment);
+    let text = line[..comment.unwrap_or(line.len())].trim().to_ascii_lowercase();
+    text.strip_suffix(":latest").filter(|untagged| !untagged.is_empty()).unwrap_or(&text).to_owned()
 }
 
 #[cfg(test)]
@@ -149,7 +157,7 @@ mod tests {
     #[test]
     fn everything_can_be_set() {
         let json = r##"{"explore": 1, "max_failures": 0, "prefer_requested": false, "free_mode": false,
-            "tool_use_only": true, "filter": [" Gemma ", "", "# none"]}"##;
+            "tool_use_only": true, "filter": [" Gemma:latest # yes", "", "# none"]}"##;
         let expected = Settings {
             explore: 1.0,
             max_failures: 0,

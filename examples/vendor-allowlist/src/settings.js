@@ -37,7 +37,7 @@ export const SCHEMA = JSON.stringify(
         items: { type: "string" },
         default: [],
         description:
-          "Only models are visible whose id or name contains one of these texts. Empty lines and lines that start with `#` are ignored.",
+          "Only models are visible whose id or name contains one of these texts, with or without `:latest`. What follows a `#` is a comment.",
       },
     },
   },
@@ -75,6 +75,12 @@ const CHECKS = {
   filter: (value) => texts(value, () => true, "a text"),
 };
 
+/** Returns a line of the filter without the comment in it. */
+const uncommented = (line) => line.replace(/(^|\s)#.*/s, "");
+
+/** Returns a pattern without the tag that names have in lists. */
+const untagged = (pattern) => pattern.replace(/:latest$/, "") || pattern;
+
 const lower = (list = []) => list.map((text) => text.trim().toLowerCase());
 
 /** Reads the settings' JSON. The errors are all that there are, each with its JSON pointer. */
@@ -102,7 +108,7 @@ export function parse(json) {
     substitute: given.substitute ?? true,
     freeMode: given.free_mode ?? true,
     toolUseOnly: given.tool_use_only ?? false,
-    filter: lower(given.filter).filter((line) => line !== "" && !line.startsWith("#")),
+    filter: lower(given.filter?.map(uncommented)).filter((text) => text !== "").map(untagged),
   };
   return { errors, settings };
 }

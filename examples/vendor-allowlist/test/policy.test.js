@@ -59,7 +59,7 @@ test("the view hides with reasons, and orders the rest", () => {
     ],
   );
   assert.deepEqual(view(set({ tool_use_only: true }), models).visible, []);
-  assert.deepEqual(view(set({ filter: ["# all", " named QWEN"] }), models).visible, [3]);
+  assert.deepEqual(view(set({ filter: ["# all", " named QWEN:latest # theirs"] }), models).visible, [3]);
   assert.equal(view(set({ free_mode: false }), models).visible.includes(4), true);
 });
 

@@ -37,6 +37,9 @@ const MAX_DEPTH: usize = 16;
 /// The longest text in characters. The longest ids and names have about 100.
 const MAX_CHARACTERS: usize = 500;
 
+/// The tag that the host puts behind names that have none.
+const LATEST: &str = ":latest";
+
 /// The settings of one generation of the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
@@ -44,8 +47,8 @@ pub(crate) struct Settings {
     pub(crate) free_mode: bool,
     /// Whether only models that call tools are visible.
     pub(crate) tool_use_only: bool,
-    /// Texts without capitals, one of which a model has to contain. Never an
-    /// empty text; an empty list filters nothing.
+    /// Texts without capitals and without `:latest`, one of which a model has to
+    /// contain. Never an empty text; an empty list filters nothing.
     pub(crate) patterns: Vec<String>,
     /// Ids or names of models to try after the requested one, in this order.
     pub(crate) fallbacks: Vec<String>,
@@ -115,8 +118,8 @@ impl<'a> Field<'a> {
     fn patterns(&mut self) -> Vec<String> {
         self.texts(MAX_FILTER_LINES, "a pattern")
             .into_iter()
-            .map(str::to_ascii_lowercase)
-            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .map(pattern)
+            .filter(|pattern| !pattern.is_empty())
             .collect()
     }
 
@@ -163,6 +166,22 @@ impl<'a> Field<'a> {
             texts.push(text.trim());
         }
         texts
+    }
+}
+
+/// Returns the pattern of a line, or an empty text if it has none.
+///
+/// A `#` at its beginning or behind white space begins a comment. A `:latest` at its end
+/// is left out: the host lists names with that tag that have none, and what is copied
+/// from a list has to find its model.
+fn pattern(line: &str) -> String {
+    let begins_comment = |place: &usize| line[..*place].chars().next_back().is_none_or(char::is_whitespace);
+    let mut signs = line.match_indices('#').map(|(place, _)| place);
+    let text = signs.find(begins_comment).map_or(line, |place| &line[..place]);
+    let pattern = text.trim_end().to_ascii_lowercase();
+    match pattern.strip_suffix(LATEST) {
+        None | Some("") => pattern,
+        Some(untagged) => untagged.to_owned(),
     }
 }
 

@@ -5,6 +5,7 @@ and make none. A flag such as `Traits.FREE` is known by its name.
 """
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,13 +76,19 @@ def parse_settings(text: str) -> tuple[Settings | None, list[tuple[str, str]]]:
         elif name == "filter" and isinstance(value, list):
             wrong = [place for place, line in enumerate(value) if not isinstance(line, str)]
             errors += [(f"{pointer}/{place}", "expected a text") for place in wrong]
-            lines = [line.strip().lower() for line in value if isinstance(line, str)]
-            settings.filter = [line for line in lines if line and not line.startswith("#")]
+            patterns = [pattern(line) for line in value if isinstance(line, str)]
+            settings.filter = [text for text in patterns if text]
         elif name in vars(settings):
             errors.append((pointer, f"expected a value like {json.dumps(getattr(Settings(), name))}"))
         else:
             errors.append((pointer, "unknown setting"))
     return (None, errors) if errors else (settings, [])
+
+
+def pattern(line: str) -> str:
+    """Returns the pattern of a line: without the comment in it, and without the tag that names have in lists."""
+    text = re.sub(r"(^|\s)#.*", "", line, flags=re.DOTALL).strip().lower()
+    return text.removesuffix(":latest") or text
 
 
 def has(flags: Any, name: str) -> bool:

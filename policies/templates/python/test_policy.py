@@ -52,6 +52,8 @@ class Policy(unittest.TestCase):
     def test_settings(self):
         defaults = {name: entry["default"] for name, entry in json.loads(SCHEMA)["properties"].items()}
         self.assertEqual(parse_settings(json.dumps(defaults)), (Settings(), []))
+        lines = ["# all", "", " B/:Latest # one", "a#b"]
+        self.assertEqual(parse_settings(json.dumps({"filter": lines})), (Settings(filter=["b/", "a#b"]), []))
         cases = [
             ("[]", ""),
             ('{"prefer": 1}', "/prefer"),

@@ -43,8 +43,7 @@ pub(super) async fn policy(loaded: &Loaded) -> Vec<Finding> {
 /// Looks for patterns of the filter file that no model has.
 fn filter(loaded: &Loaded, generation: &Generation) -> Option<Finding> {
     let lines = load::load_filter(&loaded.folder).ok()?;
-    let patterns: Vec<&str> =
-        lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let patterns: Vec<&str> = lines.iter().map(|line| pattern(line)).filter(|pattern| !pattern.is_empty()).collect();
     let catalog = &generation.catalog;
     if patterns.is_empty() {
         return Some(Finding::ok("filter", "no pattern: every model may be used"));
@@ -69,10 +68,19 @@ fn filter(loaded: &Loaded, generation: &Generation) -> Option<Finding> {
     Some(Finding::warning("filter", what, "such models may be gone: see `ollama-router list-models --all`"))
 }
 
-/// Says whether a pattern is part of a model's id or name, as the policy sees it.
+/// Returns a line without the comment in it, as the policy reads it.
+fn pattern(line: &str) -> &str {
+    let begins_comment = |place: &usize| line[..*place].chars().next_back().is_none_or(char::is_whitespace);
+    let mut signs = line.match_indices('#').map(|(place, _)| place);
+    signs.find(begins_comment).map_or(line, |place| &line[..place]).trim()
+}
+
+/// Says whether a pattern is part of a model's id or name, as the policy sees it: with or
+/// without the tag that names have in lists.
 fn is_in(catalog: &Catalog, pattern: &str) -> bool {
     let pattern = pattern.to_ascii_lowercase();
-    let texts = |text: &str| text.to_ascii_lowercase().contains(&pattern);
+    let pattern = pattern.strip_suffix(":latest").filter(|untagged| !untagged.is_empty()).unwrap_or(&pattern);
+    let texts = |text: &str| text.to_ascii_lowercase().contains(pattern);
     catalog.models().iter().any(|model| texts(model.id.as_str()) || texts(&model.name))
 }
 

@@ -23,7 +23,7 @@ pub(crate) const SCHEMA: &str = r#"{
       "items": { "type": "string", "maxLength": 500 },
       "maxItems": 1000,
       "default": [],
-      "description": "Only models are visible whose id or display name contains one of these texts, in any case. Empty lines and lines that start with `#` are ignored; without a text nothing is filtered."
+      "description": "Only models are visible whose id or display name contains one of these texts, in any case. A `:latest` at its end counts for nothing, and what follows a `#` at the beginning or behind white space is a comment; empty lines are ignored, and without a text nothing is filtered."
     },
     "free_mode": {
       "type": "boolean",

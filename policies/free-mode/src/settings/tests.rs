@@ -28,13 +28,13 @@ fn an_empty_object_gives_the_defaults() {
 fn every_setting_is_read_and_its_texts_are_trimmed() {
     let json = r##"{
         "free_mode": false, "tool_use_only": true,
-        "filter": ["# mine", " Gemini ", "", "caf\u00e9/\"Q\""],
+        "filter": ["# mine", " Gemini ", "", "caf\u00e9/\"Q\"", " Lumen-4:Latest\t# no. 1 "],
         "fallbacks": [" z-ai/GLM ", "qwen"]
     }"##;
     let expected = Settings {
         free_mode: false,
         tool_use_only: true,
-        patterns: vec!["gemini".to_owned(), "café/\"q\"".to_owned()],
+        patterns: vec!["gemini".to_owned(), "café/\"q\"".to_owned(), "lumen-4".to_owned()],
         fallbacks: vec!["z-ai/GLM".to_owned(), "qwen".to_owned()],
     };
     assert_eq!(Settings::parse(json), Ok(expected));

@@ -50,14 +50,20 @@ export function parseSettings(json) {
     }
   }
   if (errors.length > 0) return { errors };
-  const lines = (given.filter ?? []).map((line) => line.trim().toLowerCase());
+  const patterns = (given.filter ?? []).map(pattern);
   return {
     errors,
     settings: {
       prefer: (given.prefer ?? "").toLowerCase(),
       freeMode: given.free_mode ?? true,
       toolUseOnly: given.tool_use_only ?? false,
-      filter: lines.filter((line) => line !== "" && !line.startsWith("#")),
+      filter: patterns.filter((text) => text !== ""),
     },
   };
+}
+
+/** Returns the pattern of a line: without the comment in it, and without the tag that names have in lists. */
+function pattern(line) {
+  const text = line.replace(/(^|\s)#.*/s, "").trim().toLowerCase();
+  return text.replace(/:latest$/, "") || text;
 }

@@ -28,7 +28,7 @@ test("the requested first, then the preferred, resting ones last", () => {
 
 test("the view keeps to what the operator wants", () => {
   assert.deepEqual(policy.view(set({}), MODELS).visible, [0, 1, 2]);
-  assert.deepEqual(policy.view(set({ filter: ["# all", " B/"] }), MODELS).visible, [1]);
+  assert.deepEqual(policy.view(set({ filter: ["# all", " B/:latest # one"] }), MODELS).visible, [1]);
   assert.deepEqual(policy.view(set({ tool_use_only: true }), MODELS).visible, []);
 });
 

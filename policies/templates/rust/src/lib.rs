@@ -127,9 +127,9 @@ impl Settings {
                 ("tool_use_only", Value::Bool(flag)) => settings.tool_use_only = flag,
                 ("filter", Value::Array(lines)) => {
                     for (place, line) in lines.iter().enumerate() {
-                        match line.as_str().map(str::trim) {
-                            Some(line) if line.is_empty() || line.starts_with('#') => {}
-                            Some(line) => settings.filter.push(line.to_ascii_lowercase()),
+                        match line.as_str().map(pattern) {
+                            Some(text) if text.is_empty() => {}
+                            Some(text) => settings.filter.push(text),
                             None => errors.push(error(format!("{pointer}/{place}"), "expected a text")),
                         }
                     }
@@ -142,6 +142,14 @@ impl Settings {
         }
         if errors.is_empty() { Ok(settings) } else { Err(errors) }
     }
+}
+
+/// Returns the pattern of a line: without the comment in it, and without the tag that names have in lists.
+fn pattern(line: &str) -> String {
+    let begins_comment = |place: &usize| line[..*place].chars().next_back().is_none_or(char::is_whitespace);
+    let comment = line.match_indices('#').map(|(place, _)| place).find(begins_comment);
+    let text = line[..comment.unwrap_or(line.len())].trim().to_ascii_lowercase();
+    text.strip_suffix(":latest").filter(|untagged| !untagged.is_empty()).unwrap_or(&text).to_owned()
 }
 
 /// The model filter: what clients may see and use, best first, and why not the others.
@@ -269,9 +277,11 @@ mod tests {
     #[test]
     fn the_view_keeps_to_what_the_operator_wants() {
         let models = [model("a/a"), Model { traits: Traits::CHAT, ..model("a/paid") }, model("b/b")];
-        for (json, visible) in
-            [("{}", vec![0, 2]), (r#"{"filter": ["B/"]}"#, vec![2]), (r#"{"tool_use_only": true}"#, vec![])]
-        {
+        for (json, visible) in [
+            ("{}", vec![0, 2]),
+            (r##"{"filter": ["# all", "", "B/:latest # one"]}"##, vec![2]),
+            (r#"{"tool_use_only": true}"#, vec![]),
+        ] {
             assert_eq!(view(&Settings::parse(json).ok().unwrap(), &models).visible, visible, "{json}");
         }
     }
