@@ -114,7 +114,8 @@ async fn the_last_decisions_are_told_with_ids() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_policy_that_made_a_log_would_change_nothing_warm_or_fresh() {
-    let same = "of 4 decisions 0 would change: 0 in their order alone, 0 in the first choice; 0 faults\n";
+    let same =
+        "of 4 decisions 0 would change: 0 in their order alone, 0 in the first choice, 0 could not be made; 0 faults\n";
     let folder = decided(setup()).await;
     for more in [&[][..], &["--fresh"]] {
         let ran = replay(folder.path(), "free-mode", more);
@@ -158,6 +159,27 @@ async fn another_policy_is_compared_by_its_first_choice_and_its_order() {
     assert_eq!((code, failed), (Some(1), 2));
     let (code, [_, _, _, _, failed], _) = compared(&falling, &["--fresh"]);
     assert_eq!((code, failed), (Some(0), 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn models_that_other_settings_hide_are_not_offered_and_that_is_no_fault() {
+    let folder = decided(setup()).await;
+    for (filter, others, [order, first, not_made]) in [
+        ("third", "1 in their order alone, 3 in the first choice, 0 could not be made", [1, 3, 0]),
+        ("nobody", "0 in their order alone, 0 in the first choice, 4 could not be made", [0, 0, 4]),
+    ] {
+        let settings = json!({"filter": [filter]}).to_string();
+        for more in [&[][..], &["--fresh"]] {
+            let ran = replay(folder.path(), "free-mode", &[&["--settings", &settings], more].concat());
+            let told = format!("of 4 decisions 4 would change: {others}; 0 faults\n");
+            assert_eq!((ran.code, &*ran.out, &*ran.err), (Some(0), &*told, ""), "{more:?}");
+        }
+        let ran = replay(folder.path(), "free-mode", &["--settings", &settings, "--json"]);
+        let told: Value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
+        let counts = json!({"policy": "free-mode/0.1.0", "decisions": 4, "same": 0, "other_order": order,
+                            "other_first": first, "not_made": not_made, "failed": 0});
+        assert_eq!((ran.code, told), (Some(0), counts));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

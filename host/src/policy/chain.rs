@@ -10,7 +10,6 @@ use std::collections::HashSet;
 use tokio::runtime::Handle;
 
 use crate::{
-    catalog::Catalog,
     policy::{
         Fault, Refused,
         bindings::ollama_router::policy::types,
@@ -73,7 +72,7 @@ impl Chain {
     pub(super) async fn start(
         parts: &[Part],
         standard: &Settings,
-        (catalog, models): (&Catalog, &[types::Model]),
+        models: &[types::Model],
         epoch: u64,
         steps: &Steps,
     ) -> Result<(Self, Shown), Refused> {
@@ -91,7 +90,7 @@ impl Chain {
             let steps = steps.of(&source.name());
             let started = InForce::start(parts, source.clone(), settings.clone(), steps.clone()).await;
             let (policy, view) = started.map_err(|refused| if alone { refused } else { refused.of_stage(by) })?;
-            let checked = view::checked(&view, catalog, standard.free_mode);
+            let checked = view::checked(&view, models, standard.free_mode);
             let (visible, hidden) = checked.inspect_err(|refused| steps.refuse(refused))?;
             shown.narrow(by, visible, hidden.into_iter().map(|drop| (drop.model, drop.why)).collect());
             policies.push(policy);

@@ -161,8 +161,8 @@ impl Generation {
             blueprint;
         let models: Vec<types::Model> = catalog.models().iter().map(convert::model).collect();
         let start = |parts: Vec<Part>, steps: Steps| {
-            let (settings, catalog, models) = (&settings, &catalog, &models);
-            async move { Chain::start(&parts, settings, (catalog, models), number, &steps).await }
+            let (settings, models) = (&settings, &models);
+            async move { Chain::start(&parts, settings, models, number, &steps).await }
         };
         // Who only stands in passed its phases when it came into force.
         let unnoted = Steps::default;

@@ -88,7 +88,7 @@ async fn through(steps: &Steps, engine: &Arc<Engine>, path: &Path, setup: Setup)
     let models: Vec<types::Model> = setup.catalog.models().iter().map(convert::model).collect();
     let shown = async {
         let view = loading::load_catalog(&mut guest, 1, &models).await?;
-        view::checked(&view, &setup.catalog, setup.standard.free_mode)
+        view::checked(&view, &models, setup.standard.free_mode)
     };
     let (visible, hidden) = steps.take(Phase::LoadCatalog, shown).await?;
     let types::Descriptor { name, version, summary, settings_schema, reasons } = descriptor;

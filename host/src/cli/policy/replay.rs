@@ -67,6 +67,8 @@ struct Compared {
     other_order: u64,
     /// The first model is another, or one of the two refuses the request.
     other_first: u64,
+    /// The policy shows none of the models that were offered, so that nothing would be tried.
+    not_made: u64,
     /// The policy failed.
     failed: u64,
 }
@@ -84,13 +86,14 @@ impl ReplayLog {
         if self.json {
             print_json(&compared)?;
         } else {
-            let Compared { decisions, other_order, other_first, failed, .. } = compared;
-            let [all, changed, other_order, other_first, faults] =
-                [decisions, other_order + other_first, other_order, other_first, failed].map(grouped);
+            let Compared { decisions, other_order, other_first, not_made, failed, .. } = compared;
+            let [all, changed, other_order, other_first, not_made, faults] =
+                [decisions, other_order + other_first + not_made, other_order, other_first, not_made, failed]
+                    .map(grouped);
             writeln!(
                 anstream::stdout(),
                 "of {all} decisions {changed} would change: {other_order} in their order alone, {other_first} in the \
-                 first choice; {faults} faults"
+                 first choice, {not_made} could not be made; {faults} faults"
             )?;
         }
         Ok(if compared.failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
@@ -149,9 +152,10 @@ impl ReplayLog {
         }
         compared.decisions += 1;
         match running.compare(entry).await {
-            Ok(Difference::None) => compared.same += 1,
-            Ok(Difference::Order) => compared.other_order += 1,
-            Ok(Difference::First) => compared.other_first += 1,
+            Ok(Some(Difference::None)) => compared.same += 1,
+            Ok(Some(Difference::Order)) => compared.other_order += 1,
+            Ok(Some(Difference::First)) => compared.other_first += 1,
+            Ok(None) => compared.not_made += 1,
             Err(fault) => {
                 if compared.failed == 0 {
                     writeln!(anstream::stderr(), "the first fault is at line {number}: {fault}")?;

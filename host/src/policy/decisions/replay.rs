@@ -1,8 +1,10 @@
 //! What another policy would have decided: lines of decisions, asked again.
 //!
 //! One generation of a log at a time: the policy gets its models and its settings,
-//! then the very requests, candidates and facts. Nothing is in force by it, and
-//! nothing is written.
+//! then the very requests and facts, and of the candidates those that it shows, in its
+//! order. Nothing is in force by it, and nothing is written.
+
+use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
@@ -18,6 +20,7 @@ use crate::policy::{
     schema::STANDARD,
     shadow::{Difference, difference},
     steps::Steps,
+    view,
 };
 use crate::routing::plan::Plan;
 
@@ -26,6 +29,8 @@ pub struct Replay {
     parts: Parts,
     executor: Executor,
     free_mode: bool,
+    /// The models that it shows, in its order.
+    visible: Vec<u32>,
     /// The generation.
     pub generation: u64,
     /// Its name and version.
@@ -55,12 +60,15 @@ impl Replay {
             epoch: head.generation,
             limits,
         };
-        let (executor, descriptor, _) = Executor::start(parts.clone(), Steps::default()).await?;
+        let free_mode = settings.get("free_mode").and_then(Value::as_bool).unwrap_or(true);
+        let (executor, descriptor, view) = Executor::start(parts.clone(), Steps::default()).await?;
+        let (visible, _) = view::checked(&view, &parts.models, free_mode)?;
         Ok(Self {
             generation: parts.epoch,
             parts,
             executor,
-            free_mode: settings.get("free_mode").and_then(Value::as_bool).unwrap_or(true),
+            free_mode,
+            visible,
             label: format!("{}/{}", descriptor.name, descriptor.version),
         })
     }
@@ -71,21 +79,33 @@ impl Replay {
         Ok(())
     }
 
-    /// Asks again what was asked, and compares.
-    pub async fn compare(&self, entry: &Entry) -> Result<Difference, Fault> {
+    /// Asks again what was asked, and compares; `None` if the policy shows none of the
+    /// models that were offered, so that nobody could be asked.
+    pub async fn compare(&self, entry: &Entry) -> Result<Option<Difference>, Fault> {
+        let candidates = self.offered(entry);
+        if candidates.is_empty() {
+            return Ok(None);
+        }
         let request = entry.request.0.clone();
         let limit = request.limit;
         let facts = entry.facts.iter().map(|fact| fact.0.clone()).collect();
-        let answer = self.executor.select(request, entry.candidates.clone(), facts).await?;
-        let decided = match decision(answer, limit, &entry.candidates)? {
-            None => Plan::in_order(&self.plain_order(entry), limit).map(Decision::Plan),
+        let answer = self.executor.select(request, candidates.clone(), facts).await?;
+        let decided = match decision(answer, limit, &candidates)? {
+            None => Plan::in_order(&self.plain_order(entry, &candidates), limit).map(Decision::Plan),
             decided => decided,
         };
-        Ok(difference(&entry.outcome(), decided.as_ref()))
+        Ok(Some(difference(&entry.outcome(), decided.as_ref())))
+    }
+
+    /// Returns the models that were offered and that the policy shows, as it would be
+    /// offered them: in the order of its view.
+    fn offered(&self, entry: &Entry) -> Vec<u32> {
+        let then: HashSet<u32> = entry.candidates.iter().copied().collect();
+        self.visible.iter().copied().filter(|number| then.contains(number)).collect()
     }
 
     /// Returns the order that the host goes by where a policy has no opinion.
-    fn plain_order(&self, entry: &Entry) -> Vec<u32> {
+    fn plain_order(&self, entry: &Entry, candidates: &[u32]) -> Vec<u32> {
         let asked = match entry.request.0.target {
             types::Target::Model(number) => Some(number),
             types::Target::Any | types::Target::Gone => None,
@@ -96,6 +116,6 @@ impl Replay {
         let rests = |number: u32| {
             entry.facts.iter().any(|fact| fact.0.model == number && fact.0.standing.contains(types::Standing::COOLING))
         };
-        plain_order(asked, &entry.candidates, self.free_mode, is_free, rests)
+        plain_order(asked, candidates, self.free_mode, is_free, rests)
     }
 }
