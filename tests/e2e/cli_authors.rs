@@ -105,16 +105,19 @@ fn a_measurement_is_printed_step_by_step() {
 fn what_is_made_and_wrapped_is_told() {
     let program = home();
     fs::write(program.path("module.wasm"), Guest::sound().module()).unwrap();
-    let commands: [&[&str]; 6] = [
+    fs::write(program.path("empty.wasm"), b"\0asm\x01\0\0\0").unwrap();
+    let commands: [&[&str]; 7] = [
         &["new", "my-policy", "--lang", "rust"],
         &["new", "my-policy", "--lang", "rust"],
         &["new", "My_policy", "--lang", "rust"],
         &["wrap", "module.wasm", "-o", "wrapped.wasm"],
+        &["wrap", "empty.wasm", "-o", "other.wasm"],
         &["wrap", "none.wasm", "-o", "wrapped.wasm"],
         &["wrap", "nowhere.wasm", "-o", "wrapped.wasm"],
     ];
     assert_snapshot!("new_and_wrap", all(&program, &commands));
     assert_eq!(program.run(&["policy", "check", "wrapped.wasm"]).code, Some(0));
+    assert!(!program.path("other.wasm").exists(), "what is no policy is not written");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -91,9 +91,11 @@ impl Wrap {
     fn run(&self) -> Result<ExitCode, Failed> {
         let module = fs::read(&self.module).with_context(|| format!("cannot read {}", self.module.display()))?;
         let cannot = || format!("cannot wrap {}", self.module.display());
-        if !Interfaces::parse(&module).with_context(cannot)?.was_module {
+        let found = Interfaces::parse(&module).with_context(cannot)?;
+        if !found.was_module {
             return Err(anyhow!("{} is a component already, and can be used as it is", self.module.display()).into());
         }
+        found.check_version().with_context(cannot)?;
         let component = component::wrap(&module).with_context(cannot)?;
         let size = bytes(component.len() as u64);
         fs::write(&self.output, component).with_context(|| format!("cannot write {}", self.output.display()))?;

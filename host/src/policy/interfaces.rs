@@ -104,7 +104,10 @@ impl<'a> Interfaces<'a> {
             let wanted = format!("{PACKAGE}{interface}");
             let Some(name) = self.exports.iter().find(|name| name.split('@').next() == Some(&wanted)) else {
                 let exports = list(&self.exports);
-                let reason = format!("it does not export {wanted}@{VERSION}, so it is no policy; it exports {exports}");
+                let reason = format!(
+                    "it does not export {wanted}@{VERSION}, so it is no policy; it exports {exports}; \
+                     `ollama-router policy new` makes one that does"
+                );
                 return Err(Refused { phase: Phase::Version, reason });
             };
             check_version(name)?;
