@@ -57,6 +57,10 @@ pub struct Past {
     pub policy: String,
     /// SHA-256 of their files, in the same order.
     pub digests: Vec<String>,
+    /// What they were put in force for, such as `files`.
+    pub cause: &'static str,
+    /// What is another than in those before, such as `filter`; nothing for the first.
+    pub changed: Vec<&'static str>,
     /// What became of them.
     pub standing: Standing,
     /// Why they were rolled back, if they were.
@@ -76,12 +80,14 @@ pub enum Standing {
 
 impl Past {
     /// Describes a generation that is the first of its kind.
-    pub fn begun(generation: &Generation, now_ms: u64) -> Self {
+    pub fn begun(generation: &Generation, cause: &'static str, changed: Vec<&'static str>, now_ms: u64) -> Self {
         Self {
             generation: generation.number,
             since_ms: now_ms,
             policy: generation.chain.label().to_owned(),
             digests: generation.chain.policies().iter().map(|policy| policy.digest.clone()).collect(),
+            cause,
+            changed,
             standing: Standing::InForce,
             why: None,
         }

@@ -89,7 +89,7 @@ impl Reload {
     pub async fn make(&mut self, loaded: &load::Loaded, catalog: Arc<Catalog>) -> Result<Generation, Refused> {
         let steps = Steps::default();
         let blueprint = self.modules.blueprint(loaded, catalog, Arc::default(), &steps).await?;
-        self.build(blueprint, &[], &steps).await
+        self.build(blueprint, &[], Cause::Start, &steps).await
     }
 
     /// Makes a generation that can decide what was `recorded`, and notes its recipe if
@@ -98,6 +98,7 @@ impl Reload {
         &mut self,
         mut blueprint: Blueprint,
         recorded: &[Arc<Record>],
+        cause: Cause,
         steps: &Steps,
     ) -> Result<Generation, Refused> {
         let is_new = self.last.as_ref().is_none_or(|last| !last.is_same_recipe(&blueprint));
@@ -112,7 +113,8 @@ impl Reload {
         let generation = Generation::build(blueprint.clone(), self.next, recorded, steps).await?;
         self.next += 1;
         if is_new {
-            self.history.begin(&blueprint, Past::begun(&generation, now_ms()));
+            let changed = self.history.changed_by(&blueprint);
+            self.history.begin(&blueprint, Past::begun(&generation, cause.as_str(), changed, now_ms()));
         }
         self.last = Some(blueprint);
         Ok(generation)
@@ -202,14 +204,17 @@ impl Reload {
             self.history.release();
         }
         let (at_ms, before, steps) = (now_ms(), current.generation(), Steps::default());
-        let made = self.renew(&before, loaded, catalog, &steps).await;
+        // What the start finds changed was changed since the first reading.
+        let made_for = if cause == Cause::Start { Cause::Files } else { cause };
+        let made = self.renew(&before, loaded, catalog, made_for, &steps).await;
         let is_refused = made.is_err();
         if let Err(refused) = &made {
             if !was_told(current, refused, at_ms) {
                 tracing::warn!(%refused, cause = cause.as_str(), generation = before.number, "a change was refused, the old stays in force");
             }
-            self.carry_on(current, &before, loaded, catalog).await;
+            self.carry_on(current, &before, loaded, catalog, made_for).await;
         }
+        let cause = if is_refused { cause } else { made_for };
         let report = self.conclude(current, made, at_ms, cause, &steps);
         if !is_refused && !report.changed {
             current.settle();
@@ -232,7 +237,7 @@ impl Reload {
             let mut fresh = self.read(&steps)?;
             fresh.move_state(loaded.state.clone());
             let blueprint = self.wanted(&before, &fresh, catalog, Some(name), &steps).await?;
-            self.renewed(&before, blueprint, catalog, &steps).await
+            self.renewed(&before, blueprint, catalog, Cause::Call, &steps).await
         };
         let made = made.await;
         if let Err(refused) = &made {
@@ -325,6 +330,7 @@ impl Reload {
         before: &Generation,
         loaded: &mut load::Loaded,
         catalog: &Arc<Catalog>,
+        cause: Cause,
         steps: &Steps,
     ) -> Result<Option<Generation>, Refused> {
         let fresh = self.read(steps)?;
@@ -341,7 +347,7 @@ impl Reload {
             Some(instead) => blueprint = instead,
             None => self.history.release(),
         }
-        self.renewed(before, blueprint, catalog, steps).await
+        self.renewed(before, blueprint, catalog, cause, steps).await
     }
 
     /// Makes a new generation, unless it would decide as the one in force does.
@@ -350,6 +356,7 @@ impl Reload {
         before: &Generation,
         blueprint: Blueprint,
         catalog: &Arc<Catalog>,
+        cause: Cause,
         steps: &Steps,
     ) -> Result<Option<Generation>, Refused> {
         let is_same = self.last.as_ref().is_some_and(|last| last.is_same_recipe(&blueprint));
@@ -358,7 +365,7 @@ impl Reload {
         }
         // Over other models nothing is recorded, for models are numbers there.
         let recorded = if is_same { Vec::new() } else { blueprint.records.made(REPEATED) };
-        self.build(blueprint, &recorded, steps).await.map(Some)
+        self.build(blueprint, &recorded, cause, steps).await.map(Some)
     }
 }
 

@@ -94,6 +94,30 @@ async fn any_of_the_last_five_can_be_gone_back_to_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_history_tells_for_each_why_it_came_and_what_it_changed() {
+    let config = |more: &str| format!("policy: {{module: one.wasm, settings: {{{more}}}}}\n");
+    let setup = Setup::new().file("one.wasm", Guest::sound().component()).file("config.yaml", config("a: 1"));
+    let host = setup.models(&MODELS).start().await;
+    host.write("models-filter/filter", "first\n");
+    host.generation(|number| number == 2).await;
+    host.write("config.yaml", config("a: 2") + "mode: {tool_use_only: true}\n");
+    host.generation(|number| number == 3).await;
+    assert_eq!(host.roll_back(&json!({"generation": 1})).await.0, 200);
+    assert_eq!(host.reload().await.0, 200);
+    let rows = host.get("/router/policy/history").await.json();
+    let told: Vec<Value> =
+        rows.as_array().unwrap().iter().map(|row| json!([row["generation"], row["cause"], row["changed"]])).collect();
+    let expected = [
+        json!([1, "start", []]),
+        json!([2, "files", ["filter"]]),
+        json!([3, "files", ["settings", "mode"]]),
+        json!([4, "rollback", ["settings", "filter", "mode"]]),
+        json!([5, "call", ["settings", "filter", "mode"]]),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_an_earlier_policy_there_is_nothing_to_go_back_to() {
     let host = Setup::new().models(&MODELS).start().await;
     let (status, report) = host.roll_back(&json!({})).await;

@@ -43,7 +43,7 @@ pub(super) enum Policy {
     Reload(change::Reload),
     /// Put an earlier policy with its settings in force again
     Rollback(change::Rollback),
-    /// Show which policies and settings were in force, and why they went
+    /// Show which policies and settings were in force, and why they came and went
     History(history::History),
     Check(check::Check),
     Inspect(inspect::Inspect),

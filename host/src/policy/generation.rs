@@ -4,12 +4,13 @@
 //! A request takes one generation and keeps it to its end; a reload or a refresh
 //! makes a new one beside it. How it decides, and who decides when its policy
 //! fails, is in [`decide`], and why, in [`explain`]; who may be offered, in
-//! `candidates`. Who makes generations, and when, is `crate::reload`'s business.
+//! `candidates`; what tells one from another, in `recipe`. Who makes generations, and when, is `crate::reload`'s business.
 
 pub(super) mod candidates;
 mod decide;
 pub mod explain;
 mod probes;
+mod recipe;
 
 use std::{borrow::Cow, path::PathBuf, sync::Arc};
 
@@ -290,35 +291,5 @@ impl Settings {
         json.insert("filter".to_owned(), self.filter.clone().into());
         json.extend(own.clone());
         json
-    }
-}
-
-impl Part {
-    /// Tells whether it is the same policy, told the same.
-    pub fn is_same(&self, other: &Self) -> bool {
-        let identity = |part: &Self| (part.code.digest().to_owned(), part.source.clone(), part.limits);
-        identity(self) == identity(other) && self.settings == other.settings
-    }
-}
-
-impl Blueprint {
-    /// Tells whether its policies are the same as another's, told the same.
-    pub fn has_same_policies(&self, other: &Self) -> bool {
-        let same_shadow = match (&self.shadow, &other.shadow) {
-            (None, None) => true,
-            (Some((ours, sample)), Some((theirs, theirs_sample))) => {
-                ours.is_same(theirs) && sample.total_cmp(theirs_sample).is_eq()
-            }
-            (Some(_), None) | (None, Some(_)) => false,
-        };
-        let (ours, theirs) = (&self.chain, &other.chain);
-        same_shadow && ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(ours, theirs)| ours.is_same(theirs))
-    }
-
-    /// Tells whether it would decide as another over the same models.
-    pub fn is_same_recipe(&self, other: &Self) -> bool {
-        self.has_same_policies(other)
-            && self.settings == other.settings
-            && (self.unknown, self.on_error) == (other.unknown, other.on_error)
     }
 }

@@ -1,4 +1,4 @@
-//! What makes a new generation due beside files and calls: a signal, and the clock.
+//! What makes a new generation due; of that, a signal and the clock are waited for here.
 //!
 //! Each resolves when it is time; what is done then is `crate::reload`'s business.
 
@@ -9,7 +9,7 @@ use crate::{catalog::Catalog, clock::now_ms};
 /// The clock is looked at again after this.
 const LONGEST_SLEEP: Duration = Duration::from_hours(1);
 
-/// What a reload is done for.
+/// What a generation is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
     /// The router begins.
@@ -22,6 +22,8 @@ pub(super) enum Cause {
     Signal,
     /// The models are others.
     Models,
+    /// What was in force failed, or an operator goes back.
+    Rollback,
 }
 
 impl Cause {
@@ -33,6 +35,7 @@ impl Cause {
             Self::Files => "files",
             Self::Signal => "signal",
             Self::Models => "models",
+            Self::Rollback => "rollback",
         }
     }
 }

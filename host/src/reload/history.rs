@@ -28,6 +28,11 @@ struct Entry {
 }
 
 impl History {
+    /// Returns in a word each what a recipe has that the last one has not.
+    pub(super) fn changed_by(&self, blueprint: &Blueprint) -> Vec<&'static str> {
+        self.kept.back().map(|last| blueprint.changed_since(&last.blueprint)).unwrap_or_default()
+    }
+
     /// Notes a recipe that is in force from now on.
     pub(super) fn begin(&mut self, blueprint: &Blueprint, past: Past) {
         if let Some(last) = self.kept.back_mut()

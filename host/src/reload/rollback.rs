@@ -10,7 +10,7 @@ use crate::{
     catalog::Catalog,
     current::Current,
     policy::{generation::Blueprint, steps::Steps, trial::Trial},
-    reload::Reload,
+    reload::{Reload, causes::Cause},
 };
 
 impl Reload {
@@ -42,7 +42,7 @@ impl Reload {
         let (records, trial) = (self.records(catalog), Arc::new(Trial::passed()));
         let blueprint = Blueprint { catalog: Arc::clone(catalog), records, trial, ..earlier };
         self.history.give_up(why.clone());
-        match self.build(blueprint, &[], &Steps::default()).await {
+        match self.build(blueprint, &[], Cause::Rollback, &Steps::default()).await {
             Ok(made) => {
                 tracing::warn!(
                     from = before.number,

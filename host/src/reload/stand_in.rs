@@ -15,7 +15,7 @@ use crate::{
         generation::{Blueprint, Generation, Part, Source},
         steps::Steps,
     },
-    reload::Reload,
+    reload::{Reload, causes::Cause},
 };
 
 impl Reload {
@@ -52,13 +52,14 @@ impl Reload {
         before: &Generation,
         loaded: &load::Loaded,
         catalog: &Arc<Catalog>,
+        cause: Cause,
     ) {
         let deny = loaded.config.policy.on_error == OnError::Deny;
         let lifted = before.vacant.is_some() && !deny;
         let Some(last) = self.last.clone().filter(|_| lifted || !Arc::ptr_eq(&before.catalog, catalog)) else { return };
         let blueprint = Blueprint { catalog: Arc::clone(catalog), records: self.records(catalog), ..last };
         let unnoted = Steps::default();
-        let (made, vacant) = match self.build(blueprint.clone(), &[], &unnoted).await {
+        let (made, vacant) = match self.build(blueprint.clone(), &[], cause, &unnoted).await {
             Ok(made) => (Ok(made), before.vacant.clone().filter(|_| deny)),
             Err(refused) => {
                 let part = Part {
@@ -68,7 +69,7 @@ impl Reload {
                     limits: blueprint.chain.first().map(|part| part.limits).unwrap_or_default(),
                 };
                 let stand_in = Blueprint { chain: vec![part], shadow: None, ..blueprint };
-                (self.build(stand_in, &[], &unnoted).await, deny.then_some(refused))
+                (self.build(stand_in, &[], cause, &unnoted).await, deny.then_some(refused))
             }
         };
         match made {

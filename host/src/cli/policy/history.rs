@@ -1,4 +1,5 @@
-//! `policy history`: what was in force since the router started, and why it went.
+//! `policy history`: what was in force since the router started, why it came, and why it
+//! went.
 
 use std::{
     io::{self, Write as _},
@@ -19,8 +20,15 @@ use crate::{
     },
 };
 
-const COLUMNS: [Column; 5] =
-    [figures("GENERATION", 0), words("SINCE", 1), words("STATE", 0), words("POLICY", 0), words("DIGEST", 2)];
+const COLUMNS: [Column; 7] = [
+    figures("GENERATION", 0),
+    words("SINCE", 3),
+    words("CAUSE", 2),
+    words("CHANGED", 1),
+    words("STATE", 0),
+    words("POLICY", 0),
+    words("DIGEST", 4),
+];
 
 #[derive(Args)]
 pub(in crate::cli) struct History {
@@ -57,6 +65,8 @@ fn listing(past: &[PastRow]) -> Listing {
         listing.add(vec![
             plain(row.generation.to_string()),
             plain(moment(row.since_ms / 1000).unwrap_or_default()),
+            plain(&row.cause),
+            plain(row.changed.join(", ")),
             state(&row.state),
             plain(&row.policy),
             plain(digests.join(", ")),

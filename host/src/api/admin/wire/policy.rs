@@ -184,6 +184,14 @@ pub struct PastRow {
     pub policy: String,
     /// SHA-256 of their files, in the same order.
     pub digests: Vec<String>,
+    /// What they were put in force for: `start`, `call`, `files`, `signal`, `models` or
+    /// `rollback`.
+    #[serde(default)]
+    pub cause: String,
+    /// What is another than in those before: of `policy`, `settings`, `limits`, `shadow`,
+    /// `filter`, `mode` and `on_error`; nothing for the first.
+    #[serde(default)]
+    pub changed: Vec<String>,
     /// `in force`, `replaced` or `rolled back`.
     pub state: String,
     /// Why they were rolled back, if they were.
@@ -345,6 +353,8 @@ impl PastRow {
             since_ms: past.since_ms,
             policy: past.policy.clone(),
             digests: past.digests.clone(),
+            cause: past.cause.to_owned(),
+            changed: past.changed.iter().map(|word| (*word).to_owned()).collect(),
             state: state.to_owned(),
             why: past.why.clone(),
         }
