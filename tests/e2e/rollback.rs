@@ -83,12 +83,17 @@ async fn any_of_the_last_five_can_be_gone_back_to_and_no_other() {
     }
     let kept: Vec<u64> = host.history().await.iter().map(|past| past.0).collect();
     assert_eq!(kept, [3, 4, 5, 6, 7]);
-    for number in [2, 7, 99] {
+    let gone = |number: u64| format!("generation {number} is not among those that are kept: see `policy history`");
+    let now = "generation 7 is in force: nothing to roll back to".to_owned();
+    for (number, reason) in [(2, gone(2)), (7, now), (99, gone(99))] {
         let (status, report) = host.roll_back(&json!({"generation": number})).await;
-        assert_eq!((status, &report["refused"]["phase"]), (422, &json!("rollback")), "{number}: {report}");
+        assert_eq!((status, &report["refused"]), (422, &json!({"phase": "rollback", "reason": reason})));
     }
     let (status, report) = host.roll_back(&json!({"generation": 4})).await;
     assert_eq!((status, &report["version"]), (200, &json!("3.0.0")), "{report}");
+    let (status, report) = host.roll_back(&json!({"generation": 4})).await;
+    let same = "generation 4 decides as generation 8 does, which is in force: nothing to roll back to";
+    assert_eq!((status, &report["refused"]["reason"]), (422, &json!(same)));
     let reply = host.request("POST", "/router/policy/rollback", &[], "{").await;
     assert_eq!(reply.status, 400, "{}", reply.text);
 }

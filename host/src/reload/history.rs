@@ -77,6 +77,21 @@ impl History {
         found.map(|entry| entry.blueprint.clone())
     }
 
+    /// Says why there is no recipe to go back to.
+    pub(super) fn why_none_earlier(&self, generation: Option<u64>) -> String {
+        let Some(number) = generation else {
+            return "no other policy or settings were in force before, since the router started".to_owned();
+        };
+        match (self.kept.iter().find(|entry| entry.past.generation == number), self.kept.back()) {
+            (Some(asked), Some(now)) if asked.past.generation != now.past.generation => format!(
+                "generation {number} decides as generation {} does, which is in force: nothing to roll back to",
+                now.past.generation
+            ),
+            (Some(_), _) => format!("generation {number} is in force: nothing to roll back to"),
+            (None, _) => format!("generation {number} is not among those that are kept: see `policy history`"),
+        }
+    }
+
     /// Returns the policies that may stand in for those of a recipe: the last ones
     /// that were in force, were not given up, and are others.
     pub(super) fn last_good(&self, blueprint: &Blueprint) -> Vec<Part> {

@@ -30,12 +30,7 @@ impl Reload {
             ReloadReport { refused: Some(refusal), ..ReloadReport::now(&before) }
         };
         let Some(earlier) = self.history.earlier(generation) else {
-            let reason = match generation {
-                Some(number) => {
-                    format!("generation {number} is in force, or not among those that are kept: see `policy history`")
-                }
-                None => "no other policy or settings were in force before, since the router started".to_owned(),
-            };
+            let reason = self.history.why_none_earlier(generation);
             tracing::warn!(generation = before.number, %why, "cannot roll back: {reason}");
             return refuse(reason);
         };
