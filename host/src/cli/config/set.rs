@@ -122,7 +122,7 @@ fn write(common: &Common, key: &str, file: &SettingsFile, change: &Change) -> Re
         let winner = match loaded.origins.get(setting) {
             Some(Origin::Environment { variable }) => Some(format!("the environment variable {variable}")),
             Some(Origin::Flag { flag }) => Some(format!("the flag {flag}")),
-            Some(Origin::Default | Origin::File { .. }) | None => None,
+            Some(Origin::Default | Origin::File { .. } | Origin::SettingsFile { .. }) | None => None,
         };
         if let Some(winner) = winner {
             writeln!(err, "warning: {winner} wins over the file where it is set, as it is here")?;
