@@ -147,6 +147,16 @@ fn settings_that_another_file_gave_are_told_as_such() {
 }
 
 #[test]
+fn hints_name_the_file_that_was_given_as_a_shell_reads_it() {
+    let program = Program::new().file("my file.yaml", "server: {port: x}\n");
+    let run = |arguments: &[&str]| told(&program, &[&["-c", "my file.yaml", "config"], arguments].concat());
+    let broken = run(&["show"]);
+    fs::remove_file(program.path("my file.yaml")).unwrap();
+    let lines = [broken, run(&["path"]), run(&["init"]), run(&["init"])];
+    assert_snapshot!(lines.join("\n\n"));
+}
+
+#[test]
 fn a_value_that_is_no_secret_is_seen_while_it_is_typed() {
     let program = Program::new();
     let mut terminal = program.terminal(24, 120, &["config", "set", "server.port", "-"]);
