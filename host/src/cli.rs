@@ -12,10 +12,12 @@ mod crash;
 mod doctor;
 mod examples;
 mod fit;
+mod hint;
 mod lines;
 mod models;
 mod policy;
 mod prompt;
+mod rehearsal;
 mod remote;
 mod screen;
 mod start;
@@ -233,10 +235,8 @@ fn read(sources: &Sources) -> Result<Loaded, Failed> {
         if !file.is_some_and(|file| error.problems.iter().any(|problem| problem.is_within(&file))) {
             return Failed::usage(error);
         }
-        let flag = sources.file.as_ref().map(|path| format!(" -c {}", path.display())).unwrap_or_default();
-        Failed::usage(anyhow!(
-            "{error}\n`ollama-router{flag} config edit` opens this file, and saves only what is sound"
-        ))
+        let program = hint::program(sources.file.as_deref());
+        Failed::usage(anyhow!("{error}\n`{program} config edit` opens this file, and saves only what is sound"))
     })
 }
 

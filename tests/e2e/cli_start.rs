@@ -166,3 +166,43 @@ async fn a_start_says_who_holds_its_port() {
     let held = told(&silent.local_addr().unwrap().port().to_string());
     assert!(held.contains("Another program is running there"), "{held}");
 }
+
+/// Completes what is typed so far, the last word of it, in a real Bash.
+const COMPLETE: &str = r#"
+. ./completions.bash
+shift
+COMP_WORDS=("$@")
+COMP_CWORD=$(($# - 1))
+_ollama__router ollama-router "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+echo "${COMPREPLY[@]}"
+"#;
+
+#[test]
+fn bash_completes_below_the_first_word() {
+    if std::process::Command::new("bash").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: there is no bash on this machine, and nothing was completed");
+        return;
+    }
+    let program = Program::new();
+    let program = program.file("completions.bash", &Program::new().run(&["completions", "bash"]).out);
+    let completed = |words: &[&str]| {
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["--norc", "-c", COMPLETE, "bash", ""]).args(words).current_dir(program.path(""));
+        let shown = bash.env_clear().envs(program.surroundings()).output().unwrap();
+        assert!(shown.stderr.is_empty(), "{}", String::from_utf8_lossy(&shown.stderr));
+        String::from_utf8(shown.stdout).unwrap().trim().to_owned()
+    };
+    let of_config = completed(&["ollama-router", "config", ""]);
+    assert!(of_config.ends_with(" init show get set edit unset path help"), "{of_config}");
+    let rows = [
+        (&["ollama-router", "conf"][..], "config"),
+        (&["ollama-router", "config", "un"], "unset"),
+        (&["ollama-router", "start", "--lo"], "--log-level"),
+        (&["ollama-router", "list-models", "--sor"], "--sort"),
+        (&["ollama-router", "list-models", "--sort", "con"], "context"),
+        (&["ollama-router", "policy", "explain", "--off"], "--offline"),
+    ];
+    for (words, expected) in rows {
+        assert_eq!(completed(words), expected, "{words:?}");
+    }
+}

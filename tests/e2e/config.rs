@@ -84,7 +84,7 @@ fn a_key_is_set_and_the_rest_of_the_file_stays() {
         run(&["set", "server.port", "9090"]),
         run(&["set", "server.port", "9090"]),
         run(&["set", "mode.free_mode", "no"]),
-        run(&["set", "policy.settings.prefer", "[gemma, qwen]"]),
+        run(&["set", "policy.settings.fallbacks", "[gemma, qwen]"]),
         run(&["set", "server.origins", "https://a.example,https://b.example"]),
         run(&["unset", "mode.tool_use_only"]),
         run(&["unset", "server.max_body"]),

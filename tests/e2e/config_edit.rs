@@ -90,3 +90,21 @@ fn what_somebody_else_wrote_meanwhile_is_not_overwritten() {
     assert!(ran.code == Some(1) && ran.err.contains("has changed meanwhile"), "{}", ran.err);
     assert_eq!((text(&program).as_str(), names(&program).len()), ("# theirs\n", 2));
 }
+
+#[test]
+fn an_editor_that_is_none_or_removes_the_text_is_told_as_such() {
+    let with = |editor: &str| {
+        let program = Program::new().file(FILE, "# mine\n").env("EDITOR", editor);
+        let ran = program.run(&["config", "edit"]);
+        assert_eq!((ran.code, text(&program).as_str(), names(&program).len()), (Some(1), "# mine\n", 1), "{editor}");
+        ran.err.lines().last().unwrap().to_owned()
+    };
+    assert_eq!(
+        [with("rm"), with("no-such-editor --wait"), with("rm -f")],
+        [
+            "error: the editor `rm` has removed the text instead of saving it; nothing was changed",
+            "error: the editor `no-such-editor --wait` cannot be run: name another in EDITOR; nothing was changed",
+            "error: the editor `rm -f` has removed the text instead of saving it; nothing was changed",
+        ]
+    );
+}

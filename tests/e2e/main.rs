@@ -142,6 +142,8 @@ mod terminal;
 mod config;
 mod config_edit;
 #[cfg(unix)]
+mod config_felt;
+#[cfg(unix)]
 mod wizard;
 
 // The commands for those who write policies, which need no router.

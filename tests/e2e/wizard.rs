@@ -146,7 +146,51 @@ async fn a_file_that_is_there_keeps_all_that_is_not_answered() {
     let mut terminal = program.terminal(60, 120, &["config", "init"]);
     terminal.shows("Go on?");
     terminal.types("n\r");
-    assert_eq!(terminal.ended().code, Some(130));
+    let shown = terminal.ended();
+    assert!(shown.code == Some(1) && shown.screen.ends_with("nothing was written"), "{}", shown.screen);
+    for leaves in ["\x03", "\x1b", "\x04"] {
+        let mut terminal = program.terminal(60, 120, &["config", "init"]);
+        terminal.shows("Go on?");
+        terminal.types(leaves);
+        assert_eq!(terminal.ended().code, Some(130), "{leaves:?}");
+    }
+}
+
+#[test]
+fn a_key_that_is_not_kept_goes_with_an_empty_answer() {
+    let file = format!("openrouter:\n  api_key: {KEY} # the key\n");
+    let program = before(NOBODY).file(FILE, &file);
+    let mut terminal = program.terminal(60, 120, &["config", "init"]);
+    terminal.shows("Go on?");
+    terminal.types("\r");
+    terminal.shows("Keep the key sk-or-…cdef of the file?");
+    terminal.types("n\r");
+    terminal.shows("OpenRouter API key:");
+    terminal.types("\r");
+    agree(&mut terminal);
+    let shown = terminal.ended();
+    assert!(shown.code == Some(0) && shown.screen.contains("There is no key yet"), "{}", shown.screen);
+    assert_eq!(text(&program), "openrouter:\n  api_key: null # the key\n");
+}
+
+#[test]
+fn what_is_answered_is_written_even_if_a_variable_says_the_same() {
+    let program = before(NOBODY).file(FILE, "# mine\n").env("PORT", "61873").env("TOOL_USE_ONLY", "true");
+    let mut terminal = program.terminal(60, 200, &["config", "init"]);
+    terminal.shows("Go on?");
+    terminal.types("\r");
+    terminal.shows("OpenRouter API key:");
+    terminal.types("\r");
+    // What is offered is what holds without the variables.
+    terminal.shows("(11434)");
+    terminal.types("61873\r");
+    terminal.shows("Use free models alone?");
+    terminal.types("\r");
+    terminal.shows("Use only models that can call tools?");
+    terminal.types("y\r");
+    let shown = terminal.ended();
+    assert!(shown.code == Some(0) && !shown.screen.contains("warning"), "{}", shown.screen);
+    assert_eq!(text(&program), "# mine\nserver:\n  port: 61873\nmode:\n  tool_use_only: true\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,4 +236,25 @@ fn without_a_terminal_and_a_key_the_file_is_begun_without_one() {
     let program = before(NOBODY);
     assert_snapshot!("wizard_without_a_key", told(&program, &["config", "init", "--yes"]));
     assert!(text(&program).contains("api_key: null"));
+}
+
+#[test]
+fn a_variable_that_wins_is_told_and_so_is_where_a_start_would_serve() {
+    let init = |program: &Program, flags: &[&str]| told(program, &[&["config", "init", "--yes"], flags].concat());
+    let beaten = init(&before(NOBODY).env("PORT", "3000").env("FREE_MODE", "true"), &["-p", "18819"]);
+    let elsewhere = init(&before(NOBODY), &["-H", "192.168.1.5"]);
+    let chosen = init(&before(NOBODY), &["-H", "::1", "-p", "0"]);
+    assert_snapshot!([beaten, elsewhere, chosen].join("\n\n"));
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_in_a_file_that_others_can_read_is_told_of() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let sandbox = sandbox().await;
+    let program = before(&sandbox.base_url()).file(FILE, "# mine\n");
+    fs::set_permissions(program.path(FILE), fs::Permissions::from_mode(0o644)).unwrap();
+    let said = told(&program, &["config", "init", "--yes", "-k", KEY]);
+    let warning = "\nwarning: others can read the file: chmod 600 ~/.config/ollama-router/config.yaml\n";
+    assert!(said.contains(warning), "{said}");
 }

@@ -40,9 +40,18 @@ impl Completions {
     pub(super) fn run(&self) -> Result<ExitCode, Failed> {
         let mut text = Vec::new();
         clap_complete::generate(self.shell, &mut command(), PROGRAM, &mut text);
+        if self.shell == Shell::Bash {
+            text = one_name_each(&text).into_bytes();
+        }
         io::stdout().write_all(&text)?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Gives each command one name within Bash's text: where the crate looks a command up, the
+/// hyphen of the program's own name is written otherwise than where it notes which one it is.
+fn one_name_each(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).replace("ollama__subcmd__router", "ollama__router")
 }
 
 impl Manual {

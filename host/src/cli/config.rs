@@ -2,10 +2,11 @@
 //!
 //! What is shown are the settings in force here: file, environment and flags over the
 //! defaults. What is changed is the file. The questions are in [`init`], what is shown in
-//! [`show`], changes of one key in [`set`], of the whole file in [`edit`]; how a person is
-//! asked, in [`crate::cli::prompt`].
+//! [`show`], changes of one key in [`set`], of the whole file in [`edit`]; what all of them
+//! say of a change, in [`felt`]; how a person is asked, in [`crate::cli::prompt`].
 
 mod edit;
+mod felt;
 mod get;
 mod init;
 mod set;
@@ -19,7 +20,7 @@ use std::{
 use clap::Subcommand;
 
 use crate::{
-    cli::{Common, Failed},
+    cli::{Common, Failed, hint},
     config::load::{file::SettingsFile, keys},
 };
 
@@ -54,7 +55,8 @@ impl Config {
 fn path(common: &Common) -> Result<ExitCode, Failed> {
     let path = SettingsFile::locate(&common.sources()?).map_err(Failed::usage)?;
     if !path.exists() {
-        writeln!(anstream::stderr(), "there is no such file yet: `ollama-router config init` makes it")?;
+        let program = hint::program(common.config.as_deref());
+        writeln!(anstream::stderr(), "there is no such file yet: `{program} config init` makes it")?;
     }
     writeln!(io::stdout(), "{}", path.display())?;
     Ok(ExitCode::SUCCESS)

@@ -8,7 +8,7 @@ use std::{
     process::ExitCode,
 };
 
-use inquire::{Confirm, CustomType, InquireError, Password, PasswordDisplayMode};
+use inquire::{Confirm, CustomType, InquireError, Password, PasswordDisplayMode, Text};
 
 use crate::cli::{Failed, block_on};
 
@@ -30,6 +30,12 @@ pub(super) fn hidden(question: &str, help: Option<&str>) -> Result<Option<String
     let mut password = Password::new(question).without_confirmation().with_display_mode(PasswordDisplayMode::Masked);
     password.help_message = help;
     password.prompt().map(Some).or_else(unless_left)
+}
+
+/// Asks for something that anybody may see.
+pub(super) fn text(question: &str) -> Result<Option<String>, Failed> {
+    outlive_ctrl_c()?;
+    Text::new(question).prompt().map(Some).or_else(unless_left)
 }
 
 /// Asks for a yes or no.

@@ -42,6 +42,7 @@ impl Config {
             header("openrouter.title", openrouter.title.as_deref()),
             version(server),
             admin_key(server),
+            origins(server),
             hash_form("policy.sha256", policy.sha256.as_deref()),
             hash_use(policy),
             chain_alone(policy),
@@ -119,6 +120,14 @@ fn admin_key(server: &Server) -> Option<Problem> {
     })
 }
 
+fn origins(server: &Server) -> Option<Problem> {
+    let origin = server.origins.iter().find(|origin| origin.matches('*').count() > 1)?;
+    Some(Problem {
+        keys: vec!["server.origins"],
+        message: format!("`{origin}` has more than one `*`: use one at most in each, or several origins"),
+    })
+}
+
 fn hash_form(key: &'static str, hash: Option<&str>) -> Option<Problem> {
     let hash = hash?;
     let is_hash = hash.len() == 64 && hash.chars().all(|sign| sign.is_ascii_hexdigit());
@@ -187,7 +196,7 @@ mod tests {
     fn every_problem_is_found_at_once() {
         let found = messages(json!({
             "openrouter": {"referer": "http://exämple", "title": "a\nb"},
-            "server": {"version": "0.20", "client_keys": ["same"], "admin_key": "same"},
+            "server": {"version": "0.20", "client_keys": ["same"], "admin_key": "same", "origins": ["*", "a*://*"]},
             "policy": {"sha256": "12ab", "limits": {"time": "11s", "memory": "5GiB"}},
             "failover": {"max_attempts": 101},
             "store": {"url": "postgres://db"},
@@ -198,6 +207,7 @@ mod tests {
             "openrouter.title",
             "server.version",
             "server.admin_key",
+            "server.origins",
             "policy.sha256",
             "policy.sha256",
             "policy.limits.time",

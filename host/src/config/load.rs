@@ -92,6 +92,11 @@ pub enum Origin {
         /// The line of its key, from 1; 0 if unknown.
         line: usize,
     },
+    /// The file that `policy.settings_file` names; of `policy.settings` alone.
+    SettingsFile {
+        /// Its path, absolute.
+        path: PathBuf,
+    },
     /// The environment.
     Environment {
         /// The variable's name.
@@ -179,6 +184,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Default => formatter.write_str("default"),
             Self::File { line } => write!(formatter, "file, line {line}"),
+            Self::SettingsFile { path } => write!(formatter, "policy.settings_file, {}", path.display()),
             Self::Environment { variable } => write!(formatter, "environment, {variable}"),
             Self::Flag { flag } => write!(formatter, "flag, {flag}"),
         }
@@ -236,9 +242,15 @@ fn merge_settings_files(merged: &mut Merged) -> Vec<Problem> {
     for (key, settings, file) in std::iter::once(own).chain(others) {
         let Some(file) = file else { continue };
         match read_settings(file) {
-            Ok(object) => object.into_iter().for_each(|(name, value)| {
-                settings.entry(name).or_insert(value);
-            }),
+            Ok(object) => {
+                if key == "policy.settings_file" && settings.is_empty() && !object.is_empty() {
+                    let origin = Origin::SettingsFile { path: file.clone() };
+                    merged.origins.insert(keys::FREE.to_owned(), origin);
+                }
+                for (name, value) in object {
+                    settings.entry(name).or_insert(value);
+                }
+            }
             Err(message) => problems.push((key, message)),
         }
     }
@@ -266,7 +278,7 @@ fn read_text(file: &Path, most_bytes: u64) -> Result<Option<String>, String> {
     let mut bytes = Vec::new();
     reader.take(most_bytes + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > most_bytes {
-        return Err(format!("this file is too large: {} KiB at most", most_bytes / 1024));
+        return Err(format!("this {}", too_large(most_bytes)));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let good = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
@@ -274,6 +286,10 @@ fn read_text(file: &Path, most_bytes: u64) -> Result<Option<String>, String> {
         format!("line {line} is not UTF-8: save this file as UTF-8 text")
     })?;
     Ok(Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)))
+}
+
+fn too_large(most_bytes: u64) -> String {
+    format!("file is too large: {} KiB at most", most_bytes / 1024)
 }
 
 /// Says what to do about a file that cannot be read.

@@ -13,7 +13,10 @@ use serde_json::{Map, Value};
 
 use super::{
     Limits,
-    value::{self, scalar::Scalar},
+    value::{
+        self,
+        scalar::{Scalar, pieces},
+    },
 };
 
 /// The name of the policy in the program.
@@ -168,10 +171,7 @@ pub(super) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Mod
         Value::String(text) if text.trim_start().starts_with('[') => {
             serde_json::from_str(&text).map_err(D::Error::custom)?
         }
-        Value::String(text) => {
-            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-            parts.map(Value::from).collect()
-        }
+        Value::String(text) => pieces(&text).map(Value::from).collect(),
         other => return Err(D::Error::custom(format!("`{other}` is no list of modules"))),
     };
     let read = |(place, item)| {

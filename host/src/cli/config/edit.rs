@@ -5,7 +5,7 @@
 
 use std::{
     fs,
-    io::Write as _,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
@@ -17,10 +17,16 @@ use tempfile::NamedTempFile;
 use crate::{
     cli::{
         Common, Failed,
-        config::init::FRESH,
+        config::{felt, init::FRESH},
         prompt::{self, is_interactive, outlive_ctrl_c},
     },
-    config::load::file::{SettingsFile, private_folder},
+    config::{
+        Policy,
+        load::{
+            self, Sources,
+            file::{SettingsFile, private_folder},
+        },
+    },
 };
 
 const NOTES: &str = "\
@@ -41,33 +47,61 @@ pub(super) fn run(common: &Common) -> Result<ExitCode, Failed> {
     let sources = common.sources()?;
     let editor = editor(&sources.environment)?;
     let file = SettingsFile::open(&sources).map_err(Failed::usage)?;
+    let policy = load::load(&sources).ok().map(|loaded| loaded.config.policy);
     let before = if file.exists() { file.text() } else { FRESH };
     let copy = copy(file.path(), before)?;
     loop {
         open(&editor, copy.path())?;
-        let after = fs::read_to_string(copy.path()).with_context(|| format!("cannot read {}", copy.path().display()));
-        let after = after.or_else(|error| keep(&copy).and_then(|kept| Err(error.context(kept).into())))?;
+        let after = read(copy.path(), &editor)?;
         if after == before {
             writeln!(anstream::stderr(), "nothing was changed in {}", file.path().display())?;
             return Ok(ExitCode::SUCCESS);
         }
         let Err(problems) = file.check(&after) else {
             if let Err(error) = file.write(&after) {
-                let kept = keep(&copy)?;
+                let kept = keep(copy.path())?;
                 return Err(anyhow!("{error}; {kept}").into());
             }
             writeln!(anstream::stderr(), "saved {}", file.path().display())?;
+            warn(&sources, policy.as_ref())?;
             return Ok(ExitCode::SUCCESS);
         };
         if !is_interactive() || !again(&problems)? {
-            let kept = keep(&copy)?;
+            let kept = keep(copy.path())?;
             return Err(Failed::usage(anyhow!("{problems}\n{} is as it was; {kept}", file.path().display())));
         }
     }
 }
 
+/// Reads what the editor has left.
+fn read(copy: &Path, editor: &str) -> Result<String, Failed> {
+    fs::read_to_string(copy).map_err(|error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            return anyhow!("the editor `{editor}` has removed the text instead of saving it; nothing was changed")
+                .into();
+        }
+        let error = anyhow!(error).context(format!("cannot read {}", copy.display()));
+        keep(copy).map_or_else(|failed| failed, |kept| error.context(kept).into())
+    })
+}
+
+/// Says what may keep the new text from being felt, or makes a key of it known.
+fn warn(sources: &Sources, policy: Option<&Policy>) -> Result<(), Failed> {
+    // What is wrong elsewhere is not of this text.
+    if let Ok(loaded) = load::load(sources)
+        && Some(&loaded.config.policy) != policy
+    {
+        felt::warn_of_refusal(&loaded)?;
+    }
+    let file = SettingsFile::open(sources).map_err(Failed::usage)?;
+    if file.holds_secret() {
+        felt::warn_of_readers(file.path())?;
+    }
+    Ok(())
+}
+
 /// Shows what is wrong, and asks whether to go on.
-fn again(problems: &crate::config::load::Error) -> Result<bool, Failed> {
+fn again(problems: &load::Error) -> Result<bool, Failed> {
     writeln!(anstream::stderr(), "{problems}")?;
     Ok(prompt::confirm("This cannot be used. Edit it again?", true, None)?.unwrap_or(false))
 }
@@ -84,9 +118,9 @@ fn copy(path: &Path, text: &str) -> Result<NamedTempFile, Failed> {
 }
 
 /// Leaves the copy where it is after the command, and says where.
-fn keep(copy: &NamedTempFile) -> Result<String, Failed> {
-    let path = copy.path().with_extension("rejected.yaml");
-    fs::copy(copy.path(), &path).with_context(|| format!("cannot keep your text as {}", path.display()))?;
+fn keep(copy: &Path) -> Result<String, Failed> {
+    let path = copy.with_extension("rejected.yaml");
+    fs::copy(copy, &path).with_context(|| format!("cannot keep your text as {}", path.display()))?;
     Ok(format!("your text is kept in {}", path.display()))
 }
 
@@ -124,6 +158,10 @@ fn open(editor: &str, path: &Path) -> Result<(), Failed> {
     let status = status.with_context(|| format!("cannot run the editor `{editor}`: name another in EDITOR"))?;
     if status.success() {
         return Ok(());
+    }
+    // What a shell says of a program that is not there, or is none.
+    if matches!(status.code(), Some(126 | 127)) {
+        return Err(anyhow!("the editor `{editor}` cannot be run: name another in EDITOR; nothing was changed").into());
     }
     Err(anyhow!("the editor `{editor}` ended with {status}; nothing was changed").into())
 }

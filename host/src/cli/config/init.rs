@@ -7,23 +7,31 @@
 mod key;
 mod questions;
 
-use std::{io::Write as _, path::Path, process::ExitCode};
+use std::{
+    io::Write as _,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::Path,
+    process::ExitCode,
+};
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 
-use self::questions::Answers;
+use self::questions::{Answers, Asked};
 use crate::{
     cli::{
         Common, Failed, ListenFlags, ModeFlags,
+        config::felt,
+        hint,
         prompt::{is_interactive, left},
     },
     config::{
+        Server,
         load::{
             self,
             file::{SettingsFile, make_beside},
         },
-        value::Secret,
+        value::{Host, Secret},
     },
 };
 
@@ -35,7 +43,8 @@ Examples:
 
 The key is checked at OpenRouter, which costs nothing. A key that a variable holds is not
 written unless you say so. In a file that is there, only what you answer is changed; without
-a terminal that needs --yes. Ctrl-C leaves everything as it was, and ends with 130.";
+a terminal that needs --yes. Ctrl-C leaves everything as it was, and ends with 130; No to
+going on, with 1.";
 
 /// Make the settings file, or change the most important settings in it, by a few questions
 #[derive(Args)]
@@ -49,6 +58,12 @@ pub(in crate::cli) struct Init {
     #[command(flatten)]
     mode: ModeFlags,
 }
+
+/// What is said where the questions have led to nothing.
+const NOTHING: &str = "nothing was written";
+
+/// The settings that are asked for.
+const ASKED: [&str; 5] = ["openrouter.api_key", "server.host", "server.port", "mode.free_mode", "mode.tool_use_only"];
 
 /// The settings file that is begun: what most people change, with its defaults.
 pub(super) const FRESH: &str = "\
@@ -81,15 +96,20 @@ const FILTER: &str = "\
 impl Init {
     pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failed> {
         let sources = common.sources()?;
-        let loaded = load::load(&sources).map_err(Failed::usage)?;
+        let program = hint::program(common.config.as_deref());
+        // First, for what is no file is not even read.
         let file = SettingsFile::open(&sources).map_err(Failed::usage)?;
+        let loaded = load::load(&sources).map_err(Failed::usage)?;
         let asks = is_interactive() && !self.yes;
         if file.exists() && !asks && !self.yes {
             let path = file.path().display();
             return Err(Failed::usage(anyhow!(
                 "there is a settings file already, {path}, and no terminal to ask on. To change in it what your flags \
-                 say and keep all else, add --yes; to change one key, use `ollama-router config set`"
+                 say and keep all else, add --yes; to change one key, use `{program} config set`"
             )));
+        }
+        if self.listen.host.as_ref().is_some_and(|host| host.trim().is_empty()) {
+            return Err(Failed::usage(anyhow!("--host: an empty value sets nothing: leave it out to keep what holds")));
         }
         let given = Answers {
             key: common
@@ -102,20 +122,25 @@ impl Init {
             host: self.listen.host.clone(),
             free_mode: self.mode.free_mode,
             tool_use_only: self.mode.tool_use_only,
+            ..Answers::default()
         };
         let answers = if asks {
-            match questions::ask(given, &loaded, &file)? {
-                Some(answers) => answers,
-                None => return left("nothing was written"),
+            match questions::ask(given, &loaded, &file, &program)? {
+                Asked::Answered(answers) => answers,
+                Asked::No => {
+                    writeln!(anstream::stderr(), "{NOTHING}")?;
+                    return Ok(ExitCode::from(1));
+                }
+                Asked::Left => return left(NOTHING),
             }
         } else {
             if !key::check_given(given.key.as_ref(), &loaded)? {
-                return left("nothing was written");
+                return left(NOTHING);
             }
             given
         };
         write(&file, &answers, asks)?;
-        finish(common, &sources)
+        finish(&sources, &program)
     }
 }
 
@@ -148,23 +173,43 @@ fn write(file: &SettingsFile, answers: &Answers, asked: bool) -> Result<(), Fail
 }
 
 /// Says what comes next.
-fn finish(common: &Common, sources: &load::Sources) -> Result<ExitCode, Failed> {
+fn finish(sources: &load::Sources, program: &str) -> Result<ExitCode, Failed> {
     let mut err = anstream::stderr();
     let loaded = load::load(sources).map_err(Failed::usage)?;
+    let file = SettingsFile::open(sources).map_err(Failed::usage)?;
+    felt::warn_of_variables(&file.alone().map_err(Failed::usage)?, &loaded, &ASKED)?;
+    if file.holds_secret() {
+        felt::warn_of_readers(file.path())?;
+    }
     if loaded.config.openrouter.keys().is_empty() {
         writeln!(
             err,
-            "There is no key yet. Get one at https://openrouter.ai/keys, then:\n  ollama-router config set \
+            "There is no key yet. Get one at https://openrouter.ai/keys, then:\n  {program} config set \
              openrouter.api_key -"
         )?;
     }
-    let flag = common.config.as_ref().map(|path| format!(" -c {}", path.display())).unwrap_or_default();
-    let server = &loaded.config.server;
-    let (scheme, port) = (if server.tls_cert.is_some() { "https" } else { "http" }, server.port);
     writeln!(
         err,
-        "Next:\n  ollama-router{flag} start         serve on {scheme}://localhost:{port}\n  \
-         ollama-router{flag} list-models   what clients can use, best first"
+        "Next:\n  {program} start         serve on {}\n  {program} list-models   what clients can use, best first",
+        served(&loaded.config.server)
     )?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The addresses that `localhost` stands for.
+const OWN: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+
+/// Says where a start would serve, as a client on this machine would name it.
+fn served(server: &Server) -> String {
+    if server.port == 0 {
+        return "a port that the system chooses".to_owned();
+    }
+    let scheme = if server.tls_cert.is_some() { "https" } else { "http" };
+    let host = match &server.host {
+        Host::Address(address) if address.is_unspecified() || OWN.contains(address) => "localhost".to_owned(),
+        Host::Address(IpAddr::V6(address)) => format!("[{address}]"),
+        Host::Address(IpAddr::V4(address)) => address.to_string(),
+        Host::Name(name) => name.clone(),
+    };
+    format!("{scheme}://{host}:{}", server.port)
 }

@@ -15,14 +15,14 @@ use serde_json::Value;
 use crate::{
     cli::{
         Common, Failed,
-        config::kind,
+        config::{felt, kind},
         prompt::{self, is_interactive, left},
     },
     config::{
         Config, is_secret,
         load::{
-            self, Origin,
-            file::{Change, SettingsFile, is_shared},
+            self,
+            file::{Change, SettingsFile},
             keys::Kind,
             listing,
         },
@@ -36,10 +36,13 @@ Examples:
   ollama-router config set server.port 8080
   ollama-router config set mode.tool_use_only true
   ollama-router config set server.origins https://a.example,https://b.example
-  ollama-router config set policy.settings.prefer '[gemma, qwen]'
+  ollama-router config set policy.settings.fallbacks '[gemma-4-31b-it:free, gpt-oss-20b:free]'
   ollama-router config set openrouter.api_key -      asks for it, so that no shell keeps it
 
 Comments, order and blank lines of the file stay. A value that is wrong changes nothing.";
+
+/// The largest value, in bytes: more than a settings file may hold.
+const LONGEST: u64 = 256 * 1024;
 
 /// Set one key of the settings file; a running router takes over `mode` and `policy` at once
 #[derive(Args)]
@@ -68,15 +71,11 @@ impl Set {
             )));
         }
         let value = match value.as_str() {
-            "-" if is_interactive() => match prompt::hidden(&format!("{key}:"), None)? {
+            "-" if is_interactive() => match asked(key)? {
                 Some(value) => value,
                 None => return left("nothing was written"),
             },
-            "-" => {
-                let mut text = String::new();
-                io::stdin().read_to_string(&mut text).context("cannot read the value from standard input")?;
-                text
-            }
+            "-" => piped()?,
             value => value.to_owned(),
         };
         if value.trim().is_empty() {
@@ -86,6 +85,24 @@ impl Set {
         let change = file.set(key, &value).map_err(Failed::usage)?;
         write(common, key, &file, &change)
     }
+}
+
+/// Asks for a value; only of a secret nobody sees what is typed.
+fn asked(key: &str) -> Result<Option<String>, Failed> {
+    let question = format!("{key}:");
+    if is_secret(key) { prompt::hidden(&question, None) } else { prompt::text(&question) }
+}
+
+/// Reads a value from standard input, which may be a file with one item of a list a line.
+fn piped() -> Result<String, Failed> {
+    let mut bytes = Vec::new();
+    let read = io::stdin().take(LONGEST + 1).read_to_end(&mut bytes);
+    read.context("cannot read the value from standard input")?;
+    if bytes.len() as u64 > LONGEST {
+        let most = LONGEST / 1024;
+        return Err(Failed::usage(anyhow!("what is on standard input is too large for a setting: {most} KiB at most")));
+    }
+    String::from_utf8(bytes).map_err(|_| Failed::usage(anyhow!("what is on standard input is not UTF-8 text")))
 }
 
 impl Unset {
@@ -116,25 +133,22 @@ fn write(common: &Common, key: &str, file: &SettingsFile, change: &Change) -> Re
         words(key, change.before.as_ref()),
         words(key, change.after.as_ref())
     )?;
+    let mut is_refused = false;
     // What is wrong elsewhere is not of this change.
     if let Ok(loaded) = load::load(&common.sources()?) {
-        let setting = if key.starts_with("policy.settings.") { "policy.settings" } else { key };
-        let winner = match loaded.origins.get(setting) {
-            Some(Origin::Environment { variable }) => Some(format!("the environment variable {variable}")),
-            Some(Origin::Flag { flag }) => Some(format!("the flag {flag}")),
-            Some(Origin::Default | Origin::File { .. }) | None => None,
-        };
-        if let Some(winner) = winner {
-            writeln!(err, "warning: {winner} wins over the file where it is set, as it is here")?;
-        }
+        felt::warn_of_winner(&loaded, key)?;
         if let Err(half) = tls::files(&loaded.config.server).map_err(|error| error.to_string())
             && key.starts_with("server.tls_")
         {
             writeln!(err, "warning: {half}")?;
         }
+        is_refused = key.split('.').next() == Some("policy") && felt::warn_of_refusal(&loaded)?;
     }
-    if is_secret(key) && is_shared(file.path()) {
-        writeln!(err, "warning: others can read the file: chmod 600 {path}")?;
+    if is_secret(key) && change.after.is_some() {
+        felt::warn_of_readers(file.path())?;
+    }
+    if is_refused {
+        return Ok(ExitCode::SUCCESS);
     }
     let when = if sections::is_live(key) { "takes it over at once" } else { "takes it over at its next start" };
     writeln!(err, "a running router {when}")?;

@@ -83,6 +83,7 @@ fn origins(loaded: &Loaded) -> Value {
         let origin = match loaded.origins.get(&key).unwrap_or(&Origin::Default) {
             Origin::Default => json!({"from": "default"}),
             Origin::File { line } => json!({"from": "file", "file": loaded.file, "line": line}),
+            Origin::SettingsFile { path } => json!({"from": "settings_file", "file": path}),
             Origin::Environment { variable } => json!({"from": "environment", "variable": variable}),
             Origin::Flag { flag } => json!({"from": "flag", "flag": flag}),
         };

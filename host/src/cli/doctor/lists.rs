@@ -1,12 +1,10 @@
 //! What `doctor` checks of the policy, the filter and the list of models.
 
-use std::sync::Arc;
-
 use crate::{
-    app,
     catalog::Catalog,
     cli::{
         doctor::finding::Finding,
+        rehearsal,
         words::{count, span},
     },
     clock::now_ms,
@@ -22,11 +20,7 @@ pub(super) async fn policy(loaded: &Loaded) -> Vec<Finding> {
         (None, 0) => "the one in the program".to_owned(),
         (None, modules) => format!("a chain of {modules}"),
     };
-    let catalog = match kept::list(&loaded.state, now_ms() / 1000) {
-        List::Whole { catalog, .. } => catalog,
-        List::None | List::Unusable(_) => Catalog::default(),
-    };
-    match app::rehearse(loaded, Arc::new(catalog)).await {
+    match rehearsal::policy(loaded).await {
         Ok(generation) => {
             let label = generation.chain.label();
             let mut findings = vec![Finding::ok("policy", format!("{label} ({named}) can be put in force"))];

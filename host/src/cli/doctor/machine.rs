@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use crate::{
     cli::{
         doctor::finding::Finding,
+        hint,
         remote::{
             Remote,
             holder::{Holder, STOP_OLLAMA},
@@ -37,7 +38,7 @@ pub(super) fn folder(loaded: &Loaded) -> Finding {
             let user = "make it writable for the user that runs the router";
             let remedy = format!(
                 "{user} (`chmod u+rwx {}`), or name a settings file elsewhere with --config",
-                existing.display()
+                hint::path_of(&existing)
             );
             Finding::failed("data folder", format!("{} cannot be written: {error}", existing.display()), remedy)
         }
@@ -59,14 +60,15 @@ pub(super) fn secrets(loaded: &Loaded) -> Vec<Finding> {
     }
     // A certificate's key is often left to a group of the servers that use it.
     let key = loaded.config.server.tls_key.iter().filter(|file| is_open(file, 0o007));
-    let open: Vec<String> =
-        files.iter().filter(|file| is_open(file, 0o077)).chain(key).map(|file| file.display().to_string()).collect();
+    let open: Vec<&PathBuf> = files.iter().filter(|file| is_open(file, 0o077)).chain(key).collect();
     if open.is_empty() {
         return vec![Finding::ok("secrets", "no file with secrets can be read by others")];
     }
-    let remedy =
-        |file: &String| Finding::warning("secrets", format!("others can read {file}"), format!("`chmod 600 {file}`"));
-    open.iter().map(remedy).collect()
+    let remedy = |file: &PathBuf| {
+        let remedy = format!("`chmod 600 {}`", hint::path_of(file));
+        Finding::warning("secrets", format!("others can read {}", file.display()), remedy)
+    };
+    open.into_iter().map(remedy).collect()
 }
 
 /// Tells whether a file lets those in whom a mask of its mode stands for.

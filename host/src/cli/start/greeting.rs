@@ -8,6 +8,8 @@ use std::{
     path::Path,
 };
 
+use crate::cli::hint::quoted;
+
 /// Says what is simulated, and what to try; of HTTPS, how clients come to trust its certificate.
 pub(super) fn print(address: SocketAddr, certificate: Option<&Path>, upstream: &str) -> io::Result<()> {
     let scheme = if certificate.is_some() { "https" } else { "http" };
@@ -42,10 +44,4 @@ pub(super) fn print(address: SocketAddr, certificate: Option<&Path>, upstream: &
         flag = if port == 11434 { host.clone() } else { format!("{host} --port {port}") },
         status_flag = if port == 11434 { host } else { format!("{host} -p {port}") },
     )
-}
-
-/// Writes a path as a shell reads it.
-fn quoted(path: &str) -> String {
-    let is_plain = path.chars().all(|letter| letter.is_ascii_alphanumeric() || "/._-+:@".contains(letter));
-    if is_plain { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }

@@ -13,7 +13,8 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    Error, FILE_BYTES, Place, Problem, Sources, edit, home_variable, load_text, read_text, settings_file, typed,
+    Error, FILE_BYTES, Loaded, Place, Problem, Sources, edit, home_variable, keys, load_text, read_text, settings_file,
+    too_large, typed,
 };
 use crate::config::{is_secret, load::yaml, value::Secret};
 
@@ -48,9 +49,14 @@ pub struct Change {
 pub struct Unchangeable(String);
 
 impl SettingsFile {
-    /// Reads it; a file that is not there is as good as an empty one.
+    /// Reads it in order to change it; a file that is not there is as good as an empty one.
+    ///
+    /// What is there and no file, such as a device or a pipe, is refused: it is read as settings,
+    /// but must not be replaced by a file.
     pub fn open(sources: &Sources) -> Result<Self, Error> {
         let path = settings_file(sources)?;
+        // Before it is read: a pipe may have nobody who writes.
+        replaceable(&path).map_err(|why| Problem::at(Place::file(&path), why))?;
         let text = read_text(&path, FILE_BYTES).map_err(|message| Problem::at(Place::file(&path), message))?;
         let found = fs::read(&path).ok();
         let home = sources.environment.iter().filter(|(name, _)| name == home_variable()).cloned();
@@ -84,8 +90,22 @@ impl SettingsFile {
         typed::found(&tree, &typed::path(key)).filter(|value| !value.is_null()).map(|value| masked(key, value))
     }
 
+    /// Returns the settings that the file makes by itself, without variables and flags.
+    pub fn alone(&self) -> Result<Loaded, Error> {
+        load_text(&self.beside, self.path.clone(), self.text.as_deref())
+    }
+
+    /// Tells whether it holds a secret.
+    pub fn holds_secret(&self) -> bool {
+        keys::all().iter().any(|key| is_secret(key) && self.value(key).is_some())
+    }
+
     /// Tells what would be wrong with the file if it had this text.
     pub fn check(&self, text: &str) -> Result<(), Error> {
+        if (self.mark().len() + text.len()) as u64 > FILE_BYTES {
+            let message = format!("with this the {}", too_large(FILE_BYTES));
+            return Err(Problem::at(Place::file(&self.path), message).into());
+        }
         load_text(&self.beside, self.path.clone(), Some(text)).map(drop)
     }
 
@@ -99,6 +119,7 @@ impl SettingsFile {
     /// Returns a text for this file with another value for a key.
     pub fn set_in(&self, text: &str, key: &str, typed: &str) -> Result<String, Error> {
         let value = typed::value(key, typed).map_err(|message| Problem::new(message).of(key))?;
+        self.read(text)?;
         let text = edit::set(text, &typed::path(key), &value).map_err(|reason| self.by_hand(key, &reason))?;
         self.check(&text).map_err(|error| as_typed(key, error))?;
         Ok(text)
@@ -106,6 +127,7 @@ impl SettingsFile {
 
     /// Returns the file without a key; none if it has no such key.
     pub fn unset(&self, key: &str) -> Result<Option<Change>, Error> {
+        self.read(self.text())?;
         let changed = edit::unset(self.text(), &typed::path(key)).map_err(|reason| self.by_hand(key, &reason))?;
         let Some(text) = changed else { return Ok(None) };
         self.check(&text)?;
@@ -119,17 +141,31 @@ impl SettingsFile {
         let told =
             |error: io::Error| Unchangeable(format!("cannot write {}: {error}{}", self.path.display(), remedy(&error)));
         let target = target(&self.path).map_err(told)?;
+        replaceable(&target).map_err(|why| Unchangeable(format!("cannot write {}: {why}", self.path.display())))?;
         if fs::read(&target).ok() != self.found {
             let path = self.path.display();
             return Err(Unchangeable(format!("{path} has changed meanwhile, and is left as it is: try again")));
         }
+        replace(&target, &[self.mark(), text].concat()).map_err(told)
+    }
+
+    /// Returns what the file begins with before its text.
+    fn mark(&self) -> &'static str {
         let has_mark = self.found.as_ref().is_some_and(|found| found.starts_with(BYTE_ORDER_MARK.as_bytes()));
-        let mark = if has_mark { BYTE_ORDER_MARK } else { "" };
-        replace(&target, &[mark, text].concat()).map_err(told)
+        if has_mark { BYTE_ORDER_MARK } else { "" }
+    }
+
+    /// Tells where a text is not YAML, before anything is looked for in it.
+    fn read(&self, text: &str) -> Result<(), Error> {
+        let told = |fault: yaml::Fault| {
+            let message = format!("{}; mend it first, as with `config edit`", fault.message);
+            Problem::at(Place::of_fault(&self.path, &fault), message)
+        };
+        Ok(yaml::parse(text).map(drop).map_err(told)?)
     }
 
     fn by_hand(&self, key: &str, reason: &str) -> Error {
-        let message = format!("cannot change this key alone: {reason}; use `ollama-router config edit`");
+        let message = format!("cannot change this key alone: {reason}; use `config edit`");
         Problem::at(Place::file(&self.path), message).of(key).into()
     }
 }
@@ -174,6 +210,16 @@ fn masked(key: &str, value: &Value) -> Value {
             Value::Object(section.iter().map(one).collect())
         }
         value => value.clone(),
+    }
+}
+
+/// Refuses what is there and no file: a folder is told of where it is read.
+fn replaceable(path: &Path) -> Result<(), &'static str> {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() && !found.is_dir() => {
+            Err("this is a device, a pipe or a socket, which can be read but not changed: name a file with -c")
+        }
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

@@ -29,6 +29,13 @@ pub const SHORT_VARIABLES: [(&str, &str); 9] = [
 /// are at 0.92, names of unlike meaning stay below 0.7.
 const ALIKE: f64 = 0.8;
 
+/// How much likelier a name of the section that was typed is than one elsewhere.
+const HOME: f64 = 0.1;
+
+/// How near a name of that section is that ends with what was typed: nearer than any elsewhere
+/// that is merely alike.
+const TAIL: f64 = 0.95;
+
 /// Returns every key, dotted, in alphabetical order.
 pub fn all() -> Vec<String> {
     let mut keys = Vec::new();
@@ -104,9 +111,16 @@ pub fn nearest(wrong: &str) -> Option<String> {
     known.extend(sections);
     let score = |key: &str| {
         let alike = strsim::jaro_winkler(last(wrong), last(key));
-        // The own section goes first, so that `failover.deadlin` stays in it.
-        let home = if parent(wrong) == parent(key) { 0.05 } else { 0.0 };
-        if alike >= ALIKE { alike + home } else { 0.0 }
+        // The own section goes first, so that `failover.deadlin` stays in it; there a name that
+        // ends so is near enough, such as `idle_timeout` for `timeout`.
+        let is_home = parent(wrong).is_some() && parent(wrong) == parent(key);
+        let is_tail = last(key).strip_suffix(last(wrong)).is_some_and(|head| head.ends_with('_'));
+        match (is_home, alike >= ALIKE) {
+            (true, true) => alike + HOME,
+            (true, false) if is_tail => TAIL,
+            (false, true) => alike,
+            (true | false, false) => 0.0,
+        }
     };
     best(known, score)
 }
@@ -188,6 +202,9 @@ mod tests {
             ("failover.deadlin", Some("failover.deadline")),
             ("server.apikey", Some("openrouter.api_key")),
             ("policy.limits.timeout", Some("policy.limits.time")),
+            ("failover.timeout", Some("failover.idle_timeout")),
+            ("server.key", Some("server.tls_key")),
+            ("timeout", Some("policy.limits.time")),
             ("server.zzz", None),
             ("colour", None),
         ];

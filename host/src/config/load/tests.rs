@@ -238,7 +238,7 @@ fn a_file_that_is_no_list_of_keys_is_refused_with_its_place() {
         ("- a\n", root),
         ("words\n", root),
         ("mode:\n  free_mode: true\n  free_mode: false\n", "~/config.yaml:3:3: `free_mode` is given twice: remove one"),
-        ("mode:\n\tfree_mode: true\n", "~/config.yaml:2:1: found character that cannot start any token"),
+        ("mode:\n\tfree_mode: true\n", "~/config.yaml:2:1: indent with spaces, not with tabs"),
     ];
     for (text, expected) in table {
         assert_eq!(Home::with(text).problems(&[], &[]), [expected], "{text}");

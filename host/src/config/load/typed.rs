@@ -7,7 +7,7 @@
 use serde_json::{Map, Value};
 
 use super::{keys, yaml};
-use crate::config::{Config, at};
+use crate::config::{Config, at, value::scalar::pieces};
 
 /// Settings that take a list, though their default is one word.
 const LISTS_BY_COMMA: [&str; 1] = ["server.allow"];
@@ -25,7 +25,7 @@ pub(super) fn value(key: &str, text: &str) -> Result<Value, String> {
         Some(Value::Bool(_)) => Ok(switch(text).map_or_else(|| text.into(), Value::Bool)),
         Some(Value::Number(_)) => Ok(yaml(text).filter(Value::is_number).unwrap_or_else(|| text.into())),
         Some(Value::Null) if key == "policy.shadow" && text.starts_with('{') => braces(text),
-        Some(_) if LISTS_BY_COMMA.contains(&key) && text.contains([',', '[']) => list(text),
+        Some(_) if LISTS_BY_COMMA.contains(&key) && text.contains([',', '\n', '[']) => list(text),
         Some(_) => Ok(text.into()),
     }
 }
@@ -38,14 +38,13 @@ fn switch(text: &str) -> Option<bool> {
     }
 }
 
-/// Reads `[a, b]`, or `a, b`.
+/// Reads `[a, b]`, or `a, b`, or one a line.
 fn list(text: &str) -> Result<Value, String> {
     if text.starts_with('[') {
         let value = yaml(text).filter(Value::is_array);
         return value.ok_or_else(|| "this is no list: use `a,b` or `[a, b]`".to_owned());
     }
-    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-    Ok(items.map(Value::from).collect())
+    Ok(pieces(text).map(Value::from).collect())
 }
 
 /// Reads `{a: 1}`, in YAML or JSON.
@@ -104,6 +103,8 @@ mod tests {
             ("failover.deadline", "90", json!("90")),
             ("cache.ttl_hours", "0.5", json!(0.5)),
             ("server.origins", "https://a, b", json!(["https://a", "b"])),
+            ("server.origins", "https://a\r\nhttps://b\n", json!(["https://a", "https://b"])),
+            ("server.allow", "private\n10.0.0.0/8", json!(["private", "10.0.0.0/8"])),
             ("server.origins", "[https://a, 'b,c']", json!(["https://a", "b,c"])),
             ("server.allow", "private", json!("private")),
             ("server.allow", "private,10.0.0.0/8", json!(["private", "10.0.0.0/8"])),

@@ -9,6 +9,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+mod words;
+
 /// Tells what is wrong with a text, and where if that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -24,8 +26,9 @@ pub(super) fn parse(text: &str) -> Result<Map<String, Value>, Fault> {
     let node = Node { reason: &reason };
     let tree = node.deserialize(serde_yaml::Deserializer::from_str(text)).map_err(|error| {
         let place = error.location().map(|place| (place.line(), place.column()));
-        let message = reason.borrow_mut().take().unwrap_or_else(|| error.to_string());
-        Fault { place, message: without_place(&message) }
+        let own = reason.borrow_mut().take();
+        let message = own.unwrap_or_else(|| words::plain(&without_place(&error.to_string()), text, place));
+        Fault { place, message }
     })?;
     root(tree)
 }
@@ -269,8 +272,7 @@ mod tests {
         let table = [
             ("a: 1\nb:\n  c: 1\n  c: 2\n", fault((4, 3), "`c` is given twice: remove one")),
             ("a: .nan\n", fault((1, 4), "`NaN` is not a finite number")),
-            ("a:\n\tb: 1\n", fault((2, 1), "found character that cannot start any token")),
-            ("a: 1\n b: 1\n", fault((2, 3), "mapping values are not allowed in this context")),
+            ("a:\n\tb: 1\n", fault((2, 1), "indent with spaces, not with tabs")),
         ];
         for (text, expected) in table {
             assert_eq!(parsed(text), expected, "{text}");

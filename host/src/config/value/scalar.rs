@@ -19,9 +19,14 @@ pub struct Scalar {
     pub is_text: bool,
 }
 
-/// Holds a list: a real one, or one text whose items are separated by commas.
+/// Holds a list: a real one, or one text whose items are separated by commas or line breaks.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Items(pub Vec<Scalar>);
+
+/// Returns the items of a list that is one text: with commas, or one a line, as files have them.
+pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    text.split([',', '\n', '\r']).map(str::trim).filter(|piece| !piece.is_empty())
+}
 
 /// Reads a boolean: `true`, `yes`, `on`, `1` and their opposites, in any case.
 pub fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
@@ -121,9 +126,8 @@ impl<'de> Visitor<'de> for ItemsVisitor {
     }
 
     fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Items, E> {
-        let pieces = value.split(',').map(str::trim).filter(|piece| !piece.is_empty());
         let scalar = |piece: &str| Scalar { text: piece.to_owned(), is_text: true };
-        Ok(Items(pieces.map(scalar).collect()))
+        Ok(Items(pieces(value).map(scalar).collect()))
     }
 
     fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Items, E> {

@@ -1,7 +1,8 @@
 //! The questions of `config init`, and what a person should know besides.
 //!
-//! A flag answers its question in advance. What is offered is what holds now. Leaving a
-//! question, with Ctrl-C or Escape, leaves them all.
+//! A flag answers its question in advance. What is offered is what the file says, or else the
+//! default: a variable may say otherwise here, but not where the router runs. Leaving a question,
+//! with Ctrl-C or Escape, leaves them all.
 
 use std::{
     io::{self, Write as _},
@@ -15,6 +16,7 @@ use crate::{
         prompt::{confirm, hidden, number, outlive_ctrl_c},
     },
     config::{
+        Config, Server,
         load::{Loaded, Origin, file::SettingsFile},
         value::Secret,
     },
@@ -24,6 +26,8 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Answers {
     pub key: Option<Secret>,
+    /// Whether the file is to hold no key any more.
+    pub no_key: bool,
     pub port: Option<u16>,
     pub host: Option<String>,
     pub free_mode: Option<bool>,
@@ -34,6 +38,7 @@ impl Answers {
     /// Returns the settings and their values as one would type them.
     pub(super) fn settings(&self) -> Vec<(&'static str, String)> {
         let key = self.key.as_ref().map(|key| key.expose().to_owned());
+        let key = key.or_else(|| self.no_key.then(|| "null".to_owned()));
         let settings = [
             ("openrouter.api_key", key),
             ("server.host", self.host.clone()),
@@ -43,6 +48,16 @@ impl Answers {
         ];
         settings.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
     }
+}
+
+/// What came of the questions.
+pub(super) enum Asked {
+    /// All are answered.
+    Answered(Answers),
+    /// The person does not want to go on.
+    No,
+    /// The person left.
+    Left,
 }
 
 /// What a new user runs into within the first day.
@@ -57,8 +72,8 @@ is said by two switches at https://openrouter.ai/settings/privacy:
 With them off, free models answer 404 `No endpoints found matching your data policy`.
 ";
 
-/// Asks everything that is not given; none if the person left.
-pub(super) fn ask(given: Answers, loaded: &Loaded, file: &SettingsFile) -> Result<Option<Answers>, Failed> {
+/// Asks everything that is not given; `program` is how this one is called for the file.
+pub(super) fn ask(given: Answers, loaded: &Loaded, file: &SettingsFile, program: &str) -> Result<Asked, Failed> {
     outlive_ctrl_c()?;
     let mut err = anstream::stderr();
     writeln!(err, "This makes {}. Ctrl-C leaves everything as it was.", file.path().display())?;
@@ -66,18 +81,25 @@ pub(super) fn ask(given: Answers, loaded: &Loaded, file: &SettingsFile) -> Resul
         writeln!(err, "There is such a file already: only what you answer is changed in it.")?;
         match confirm("Go on?", true, None)? {
             Some(true) => {}
-            Some(false) | None => return Ok(None),
+            Some(false) => return Ok(Asked::No),
+            None => return Ok(Asked::Left),
         }
     }
     writeln!(err)?;
-    let key = match key(given.key, loaded, file)? {
-        Chosen::Key(key) => Some(key),
-        Chosen::Nothing => None,
+    Ok(rest(given, loaded, file, program)?.map_or(Asked::Left, Asked::Answered))
+}
+
+/// Asks for each setting in its turn; none if the person left.
+fn rest(given: Answers, loaded: &Loaded, file: &SettingsFile, program: &str) -> Result<Option<Answers>, Failed> {
+    let (key, no_key) = match key(given.key, loaded, file)? {
+        Chosen::Key(key) => (Some(key), false),
+        Chosen::Nothing => (None, false),
+        Chosen::None => (None, true),
         Chosen::Left => return Ok(None),
     };
-    writeln!(err, "{LIMITS}")?;
-    let (server, mode) = (&loaded.config.server, &loaded.config.mode);
-    let Some(port) = port(given.port, loaded)? else { return Ok(None) };
+    writeln!(anstream::stderr(), "{LIMITS}")?;
+    let Config { server, mode, .. } = file.alone().map_err(Failed::usage)?.config;
+    let Some(port) = port(given.port, given.host.as_deref(), &server, program)? else { return Ok(None) };
     let ask = |given: Option<bool>, question, now, help| match given {
         Some(given) => Ok(Some(given)),
         None => confirm(question, now, Some(help)),
@@ -92,6 +114,7 @@ pub(super) fn ask(given: Answers, loaded: &Loaded, file: &SettingsFile) -> Resul
     let says_so = |given: bool, changed: bool| given || changed || !file.exists();
     Ok(Some(Answers {
         key,
+        no_key,
         port: Some(port).filter(|port| says_so(given.port.is_some(), *port != server.port)),
         host: given.host,
         free_mode: Some(free).filter(|free| says_so(given.free_mode.is_some(), *free != mode.free_mode)),
@@ -102,19 +125,26 @@ pub(super) fn ask(given: Answers, loaded: &Loaded, file: &SettingsFile) -> Resul
 /// Which key is to be written.
 enum Chosen {
     Key(Secret),
+    /// What the file says of it stays.
     Nothing,
+    /// None, and what the file has goes.
+    None,
     /// The person left.
     Left,
 }
 
 /// Finds the key to write: given, held by the environment, or typed.
 fn key(given: Option<Secret>, loaded: &Loaded, file: &SettingsFile) -> Result<Chosen, Failed> {
+    let mut is_unwanted = false;
     let mut next = match given {
         Some(given) => Some(given),
         None => match held(loaded, file)? {
             Some(Chosen::Key(held)) => Some(held),
             Some(chosen) => return Ok(chosen),
-            None => None,
+            None => {
+                is_unwanted = file.value("openrouter.api_key").is_some();
+                None
+            }
         },
     };
     loop {
@@ -122,6 +152,7 @@ fn key(given: Option<Secret>, loaded: &Loaded, file: &SettingsFile) -> Result<Ch
             Some(key) => key,
             None => match typed()? {
                 Chosen::Key(key) => key,
+                Chosen::Nothing if is_unwanted => return Ok(Chosen::None),
                 chosen => return Ok(chosen),
             },
         };
@@ -189,21 +220,22 @@ fn taken(key: &Secret, loaded: &Loaded) -> Result<Option<bool>, Failed> {
     }
 }
 
-fn port(given: Option<u16>, loaded: &Loaded) -> Result<Option<u16>, Failed> {
-    let server = &loaded.config.server;
+/// Finds the port, and says so if it is taken on the host that is given, or else on that of the file.
+fn port(given: Option<u16>, host: Option<&str>, server: &Server, program: &str) -> Result<Option<u16>, Failed> {
+    let host = host.map_or_else(|| server.host.to_string(), str::to_owned);
     let chosen = match given {
         Some(given) => Some(given),
         None => number("Port to listen on:", server.port, "11434 is that of Ollama, where clients look by themselves")?,
     };
     let is_taken = |port: u16| {
-        let bound = TcpListener::bind((server.host.to_string().as_str(), port));
+        let bound = TcpListener::bind((host.as_str(), port));
         bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
     };
     if let Some(port) = chosen.filter(|port| is_taken(*port)) {
         writeln!(
             anstream::stderr(),
             "Something listens on port {port} now, perhaps Ollama itself: stop it before you start the router, or \
-             choose another port with `ollama-router config set server.port PORT`."
+             choose another port with `{program} config set server.port PORT`."
         )?;
     }
     Ok(chosen)

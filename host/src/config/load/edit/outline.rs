@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
 /// One node, with its places in bytes.
 #[derive(Debug)]
@@ -46,12 +46,21 @@ pub(super) struct Entry {
     pub value: Node,
 }
 
+/// Tells what this crate has against a text that the other one can read.
+fn told(error: &ScanError) -> String {
+    let line = error.marker().line();
+    if error.info().contains("tab") {
+        return format!("there is a tab in line {line}: use spaces");
+    }
+    format!("line {line}: {}", error.info())
+}
+
 impl Node {
     /// Reads a text; none if there is no document in it.
     pub(super) fn read(text: &str) -> Result<Option<Self>, String> {
         let mut events = Vec::new();
         for event in Parser::new_from_str(text) {
-            events.push(event.map_err(|error| error.to_string())?);
+            events.push(event.map_err(|error| told(&error))?);
         }
         let mut reader = Reader { text, places: places(text), events: events.into_iter(), ended: 0 };
         while let Some((event, span)) = reader.events.next() {
