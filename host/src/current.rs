@@ -13,6 +13,9 @@ use tokio::sync::watch;
 
 use crate::policy::{Refused, generation::Generation, steps::Step};
 
+/// Why something was rolled back if nothing was wrong with it.
+pub const ON_CALL: &str = "an operator asked for it";
+
 /// The generation in force.
 pub struct Current {
     generation: ArcSwap<Generation>,

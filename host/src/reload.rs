@@ -28,7 +28,7 @@ use crate::{
     catalog::Catalog,
     clock::now_ms,
     config::{load, sections},
-    current::{Current, Past, Reloaded},
+    current::{self, Current, Past, Reloaded},
     failover::ledger::Ledger,
     policy::{
         Phase, Refused,
@@ -169,7 +169,7 @@ impl Reload {
             let mut report = match order {
                 Order::DryRun(name) => self.dry_run(&current, &loaded, &catalog, name.as_deref()).await,
                 Order::RollBack(generation) => {
-                    self.roll_back(&current, *generation, "an operator asked for it".to_owned(), &catalog).await
+                    self.roll_back(&current, *generation, current::ON_CALL.to_owned(), &catalog).await
                 }
                 Order::Reload(name) => self.reload_named(&current, &loaded, &catalog, name).await,
                 Order::ReloadAll => self.reload(&current, &mut loaded, &catalog, cause).await,

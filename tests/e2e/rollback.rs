@@ -58,7 +58,7 @@ async fn an_operator_goes_back_and_the_files_are_held_back_until_they_change_or_
     let (status, report) = host.roll_back(&json!({})).await;
     assert_eq!((status, &report["changed"], &report["generation"]), (200, &json!(true), &json!(3)), "{report}");
     assert_eq!(Told::by(&host.ask(FORMS[0], "auto").await), Told::hello(BY_EMBEDDED, 1, None));
-    assert_eq!(host.policy().await["state"], "active (rolled back)");
+    assert_eq!(host.policy().await["state"], "active (rolled back on call)");
     let [first, given_up, now] = &host.history().await[..] else { panic!("three") };
     assert_eq!((first, now), (&past(1, DEFAULT, "replaced"), &past(3, DEFAULT, "in force")));
     assert_eq!((given_up.2.as_str(), given_up.3.as_deref()), ("rolled back", Some("an operator asked for it")));
@@ -107,19 +107,23 @@ async fn the_history_tells_for_each_why_it_came_and_what_it_changed() {
     host.generation(|number| number == 2).await;
     host.write("config.yaml", config("a: 2") + "mode: {tool_use_only: true}\n");
     host.generation(|number| number == 3).await;
-    assert_eq!(host.roll_back(&json!({"generation": 1})).await.0, 200);
+    let told = async || {
+        let rows = host.get("/router/policy/history").await.json();
+        let row = |row: &Value| json!([row["generation"], row["cause"], row["changed"]]);
+        rows.as_array().unwrap().iter().map(row).collect::<Vec<_>>()
+    };
+    let expected =
+        [json!([1, "start", []]), json!([2, "files", ["filter"]]), json!([3, "files", ["settings", "mode"]])];
+    assert_eq!(told().await, expected);
+    let (status, report) = host.roll_back(&json!({"generation": 1})).await;
+    assert_eq!((status, &report["generation"]), (200, &json!(4)));
+    let state = host.get("/router/status").await.json();
+    assert_eq!(state["degraded"], json!([]), "nobody is to be woken for what was asked for");
     assert_eq!(host.reload().await.0, 200);
-    let rows = host.get("/router/policy/history").await.json();
-    let told: Vec<Value> =
-        rows.as_array().unwrap().iter().map(|row| json!([row["generation"], row["cause"], row["changed"]])).collect();
-    let expected = [
-        json!([1, "start", []]),
-        json!([2, "files", ["filter"]]),
-        json!([3, "files", ["settings", "mode"]]),
-        json!([4, "rollback", ["settings", "filter", "mode"]]),
-        json!([5, "call", ["settings", "filter", "mode"]]),
-    ];
-    assert_eq!(told, expected);
+    // What the files say beside the policy may have been read in between, by a late event.
+    let rows = told().await;
+    assert!(rows.contains(&json!([4, "rollback", ["settings", "filter", "mode"]])), "{rows:?}");
+    assert_eq!(rows.last().unwrap()[1], "call", "{rows:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::{
-    current::{Current, Past, Reloaded, Standing},
+    current::{Current, ON_CALL, Past, Reloaded, Standing},
     policy::{
         Refused,
         generation::{Generation, Source},
@@ -56,8 +56,8 @@ pub struct PolicyRow {
     /// SHA-256 of its file.
     pub digest: String,
     /// `active`, `on probation` (a change that is watched), `left alone` (it failed too
-    /// often) or `shadow`; with `(change refused)` or `(rolled back)` where what the files
-    /// say may not be in force.
+    /// often) or `shadow`; with `(change refused)`, `(rolled back)` for a change that failed or
+    /// `(rolled back on call)` where what the files say may not be in force.
     pub state: String,
     /// The generation in force.
     pub generation: u64,
@@ -202,12 +202,13 @@ impl PolicyRow {
     /// Describes all policies of a generation, the shadow last.
     pub fn all(generation: &Generation, current: &Current) -> Vec<Self> {
         let refused = current.refused();
-        let after_rollback =
-            current.past().iter().rev().nth(1).is_some_and(|past| past.standing == Standing::RolledBack);
-        let note = match (&refused, after_rollback) {
+        let past = current.past();
+        let given_up = past.iter().rev().nth(1).filter(|past| past.standing == Standing::RolledBack);
+        let note = match (&refused, given_up) {
             (Some(_), _) => " (change refused)",
-            (None, true) => " (rolled back)",
-            (None, false) => "",
+            (None, Some(past)) if past.why.as_deref() == Some(ON_CALL) => " (rolled back on call)",
+            (None, Some(_)) => " (rolled back)",
+            (None, None) => "",
         };
         let state = |policy: &InForce| {
             let word = if policy.is_tripped() {
