@@ -50,7 +50,7 @@ impl Settings {
                 ("filter", Value::List(list)) => {
                     let lines = texts(list, |place| wrong(&["/filter/", place], "expected a text"), false);
                     let patterns = lines.iter().map(|line| pattern(line));
-                    settings.filter = patterns.filter(|pattern| !pattern.is_empty()).map(ToOwned::to_owned).collect();
+                    settings.filter = patterns.filter(|pattern| !pattern.is_empty()).map(String::from).collect();
                 }
                 ("free_mode", Value::Flag(flag)) => settings.free_mode = flag,
                 ("tool_use_only", Value::Flag(flag)) => settings.tool_use_only = flag,
@@ -82,9 +82,9 @@ fn small(text: &str) -> String {
 
 /// Returns the pattern of a line: without the comment in it, and without the tag that names have in lists.
 fn pattern(line: &str) -> &str {
-    let begins_comment = |place: &usize| line[..*place].chars().next_back().is_none_or(char::is_whitespace);
-    let comment = line.match_indices('#').map(|(place, _)| place).find(begins_comment);
-    let text = line[..comment.unwrap_or(line.len())].trim_end();
+    let mut before_signs = line.match_indices('#').filter_map(|(place, _)| line.get(..place));
+    let begins_comment = |before: &&str| before.is_empty() || before.ends_with(char::is_whitespace);
+    let text = before_signs.find(begins_comment).unwrap_or(line).trim_end();
     text.strip_suffix(":latest").filter(|untagged| !untagged.is_empty()).unwrap_or(text)
 }
 

@@ -175,10 +175,9 @@ impl<'a> Field<'a> {
 /// is left out: the host lists names with that tag that have none, and what is copied
 /// from a list has to find its model.
 fn pattern(line: &str) -> String {
-    let begins_comment = |place: &usize| line[..*place].chars().next_back().is_none_or(char::is_whitespace);
-    let mut signs = line.match_indices('#').map(|(place, _)| place);
-    let text = signs.find(begins_comment).map_or(line, |place| &line[..place]);
-    let pattern = text.trim_end().to_ascii_lowercase();
+    let mut before_signs = line.match_indices('#').filter_map(|(place, _)| line.get(..place));
+    let begins_comment = |before: &&str| before.is_empty() || before.ends_with(char::is_whitespace);
+    let pattern = before_signs.find(begins_comment).unwrap_or(line).trim_end().to_ascii_lowercase();
     match pattern.strip_suffix(LATEST) {
         None | Some("") => pattern,
         Some(untagged) => untagged.to_owned(),

@@ -64,9 +64,9 @@ fn filter(loaded: &Loaded, generation: &Generation) -> Option<Finding> {
 
 /// Returns a line without the comment in it, as the policy reads it.
 fn pattern(line: &str) -> &str {
-    let begins_comment = |place: &usize| line[..*place].chars().next_back().is_none_or(char::is_whitespace);
-    let mut signs = line.match_indices('#').map(|(place, _)| place);
-    signs.find(begins_comment).map_or(line, |place| &line[..place]).trim()
+    let mut before_signs = line.match_indices('#').filter_map(|(place, _)| line.get(..place));
+    let begins_comment = |before: &&str| before.is_empty() || before.ends_with(char::is_whitespace);
+    before_signs.find(begins_comment).unwrap_or(line).trim()
 }
 
 /// Says whether a pattern is part of a model's id or name, as the policy sees it: with or

@@ -134,10 +134,10 @@ fn a_pattern_is_part_of_the_id_or_the_name_in_any_case() {
         (r#"["Gemini-2.0-flash:LATEST"]"#, true),
         (r#"["llama:latest"]"#, false),
         (r#"[":latest"]"#, false),
-        (r##"["gemini # the best", "llama"]"##, true),
-        (r##"["gemini:latest\t#the best"]"##, true),
-        (r##"["gemini#the best"]"##, false),
-        (r##"["llama # gemini"]"##, false),
+        (r#"["gemini # the best", "llama"]"#, true),
+        (r#"["gemini:latest\t#the best"]"#, true),
+        (r#"["gemini#the best"]"#, false),
+        (r#"["llama # gemini"]"#, false),
     ] {
         let settings = Settings::parse(&format!(r#"{{"filter": {filter}}}"#));
         let settings = settings.unwrap_or_else(|errors| panic!("{filter}: {errors:?}"));

@@ -146,9 +146,9 @@ impl Settings {
 
 /// Returns the pattern of a line: without the comment in it, and without the tag that names have in lists.
 fn pattern(line: &str) -> String {
-    let begins_comment = |place: &usize| line[..*place].chars().next_back().is_none_or(char::is_whitespace);
-    let comment = line.match_indices('#').map(|(place, _)| place).find(begins_comment);
-    let text = line[..comment.unwrap_or(line.len())].trim().to_ascii_lowercase();
+    let mut before_signs = line.match_indices('#').filter_map(|(place, _)| line.get(..place));
+    let begins_comment = |before: &&str| before.is_empty() || before.ends_with(char::is_whitespace);
+    let text = before_signs.find(begins_comment).unwrap_or(line).trim().to_ascii_lowercase();
     text.strip_suffix(":latest").filter(|untagged| !untagged.is_empty()).unwrap_or(&text).to_owned()
 }
 
