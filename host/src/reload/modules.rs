@@ -152,9 +152,9 @@ impl Modules {
             steps.kept(Phase::Compile, Instant::now());
             Ok(code)
         });
-        let code = compiled.await.map_err(|refused| match refused.reason.contains(&file) {
-            true => refused,
-            false => Refused { reason: format!("{file}: {}", refused.reason), ..refused },
+        let code = compiled.await.map_err(|refused| {
+            let is_named = refused.reason.contains(&file);
+            if is_named { refused } else { Refused { reason: format!("{file}: {}", refused.reason), ..refused } }
         })?;
         self.compiled.retain(|known| known.digest() != code.digest());
         if self.compiled.len() >= KEPT {
