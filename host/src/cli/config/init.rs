@@ -177,7 +177,10 @@ fn finish(sources: &load::Sources, program: &str) -> Result<ExitCode, Failed> {
     let mut err = anstream::stderr();
     let loaded = load::load(sources).map_err(Failed::usage)?;
     let file = SettingsFile::open(sources).map_err(Failed::usage)?;
-    felt::warn_of_variables(&file.alone().map_err(Failed::usage)?, &loaded, &ASKED)?;
+    // A file may need a variable to be sound.
+    if let Ok(alone) = file.alone() {
+        felt::warn_of_variables(&alone, &loaded, &ASKED)?;
+    }
     if file.holds_secret() {
         felt::warn_of_readers(file.path())?;
     }

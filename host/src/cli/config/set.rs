@@ -102,7 +102,7 @@ fn piped() -> Result<String, Failed> {
         let most = LONGEST / 1024;
         return Err(Failed::usage(anyhow!("what is on standard input is too large for a setting: {most} KiB at most")));
     }
-    String::from_utf8(bytes).map_err(|_| Failed::usage(anyhow!("what is on standard input is not UTF-8 text")))
+    String::from_utf8(bytes).context("what is on standard input is not text").map_err(Failed::usage)
 }
 
 impl Unset {

@@ -98,7 +98,9 @@ fn rest(given: Answers, loaded: &Loaded, file: &SettingsFile, program: &str) -> 
         Chosen::Left => return Ok(None),
     };
     writeln!(anstream::stderr(), "{LIMITS}")?;
-    let Config { server, mode, .. } = file.alone().map_err(Failed::usage)?.config;
+    // A file may need a variable to be sound.
+    let Loaded { config, .. } = file.alone().unwrap_or_else(|_| loaded.clone());
+    let Config { server, mode, .. } = config;
     let Some(port) = port(given.port, given.host.as_deref(), &server, program)? else { return Ok(None) };
     let ask = |given: Option<bool>, question, now, help| match given {
         Some(given) => Ok(Some(given)),

@@ -44,6 +44,7 @@ pub(super) fn plain(words: &str, text: &str, place: Option<(usize, usize)>) -> S
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use crate::config::load::yaml::parse;
 
