@@ -4,7 +4,8 @@
 //! A request takes one generation and keeps it to its end; a reload or a refresh
 //! makes a new one beside it. How it decides, and who decides when its policy
 //! fails, is in [`decide`], and why, in [`explain`]; who may be offered, in
-//! `candidates`; what tells one from another, in `recipe`. Who makes generations, and when, is `crate::reload`'s business.
+//! `candidates`; how two of them differ, in `recipe`. Who makes generations, and when, is
+//! `crate::reload`'s business.
 
 pub(super) mod candidates;
 mod decide;

@@ -1,4 +1,4 @@
-//! What tells what two generations are made of from each other.
+//! How two generations differ in what they are made of.
 //!
 //! A recipe is everything a generation is made of but its models. Pure: whether a change
 //! is put in force is `crate::reload`'s business, and which were is `reload::history`'s.
