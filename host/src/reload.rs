@@ -129,7 +129,7 @@ impl Reload {
         mut inbox: Inbox,
         stop: CancellationToken,
     ) {
-        let (saw_change, mut changes) = mpsc::channel(1);
+        let (saw_change, mut changes) = watch::changes();
         let mut watch = match Watch::start(&files(&loaded), saw_change) {
             Ok(watch) => Some(watch),
             Err(error) => {
@@ -149,7 +149,7 @@ impl Reload {
             let (cause, call) = tokio::select! {
                 () = stop.cancelled() => return,
                 Some(call) = inbox.calls.recv() => (Cause::Call, Some(call)),
-                Some(()) = changes.recv() => (Cause::Files, None),
+                Some(()) = changes.come() => (Cause::Files, None),
                 () = hangup.come() => (Cause::Signal, None),
                 why = trial.failed() => {
                     self.roll_back(&current, None, why, &catalog).await;

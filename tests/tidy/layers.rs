@@ -79,7 +79,7 @@ const ROOMS: &[(&str, &str, &str)] = &[
     ("http_body reqwest", "openrouter cli::remote", "one place calls upstream, one a running router"),
     ("humantime", "config api cli", "durations are text only for people"),
     ("inquire rustix", "cli::prompt", "a person is asked in one place"),
-    ("notify notify_debouncer_full", "reload", "one place watches files"),
+    ("notify", "reload", "one place watches files"),
     ("jsonschema", "policy::schema", "settings are held against a schema in one place"),
     ("rand_core wasmtime wasmtime_wasi wit_component", "policy", "one place runs guests"),
     ("prometheus_client", "api::metrics", "figures are written for a scraper in one place"),

@@ -6,20 +6,19 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
 
 use crate::{
     clock::now_ms,
     reload::{
         causes::Hangup,
-        watch::{Watch, both_ends},
+        watch::{self, Watch, both_ends},
     },
     tls::{Certificate, validity::Validity},
 };
 
 /// Renews a certificate whenever its files may have changed.
 pub async fn run(certificate: Arc<Certificate>) {
-    let (saw_change, mut changes) = mpsc::channel(1);
+    let (saw_change, mut changes) = watch::changes();
     let files = || both_ends(certificate.files());
     let mut watch = Watch::start(&files(), saw_change)
         .inspect_err(|error| tracing::warn!(%error, "failed to watch the certificate; send SIGHUP after a change"))
@@ -34,7 +33,7 @@ pub async fn run(certificate: Arc<Certificate>) {
             continue;
         }
         tokio::select! {
-            Some(()) = changes.recv() => {}
+            Some(()) = changes.come() => {}
             () = hangup.come() => {}
         }
     }
