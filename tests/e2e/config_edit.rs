@@ -48,7 +48,7 @@ fn an_editor_that_saves_nothing_changes_nothing() {
     nothing was changed in ~/.config/ollama-router/config.yaml
     --- ended with 0
     ");
-    let program = with_editor("echo x > \"$1\"; exit 3").file(FILE, "# mine\n");
+    let program = with_editor("exit 3").file(FILE, "# mine\n");
     assert_snapshot!(told(&program, &["config", "edit"]), @r"
     --- said
     error: the editor `~/editor` ended with exit status: 3; nothing was changed
@@ -89,6 +89,15 @@ fn what_somebody_else_wrote_meanwhile_is_not_overwritten() {
     let ran = program.run(&["config", "edit"]);
     assert!(ran.code == Some(1) && ran.err.contains("has changed meanwhile"), "{}", ran.err);
     assert_eq!((text(&program).as_str(), names(&program).len()), ("# theirs\n", 2));
+}
+
+#[test]
+fn what_was_written_before_the_editor_failed_is_kept() {
+    let program = with_editor("echo '# long work' >> \"$1\"; exit 3").file(FILE, "# mine\n");
+    let ran = program.run(&["config", "edit"]);
+    assert_eq!((ran.code, text(&program).as_str()), (Some(1), "# mine\n"), "{}", ran.err);
+    let kept = ran.err.trim_end().rsplit_once("your text is kept in ").unwrap_or_else(|| panic!("{}", ran.err)).1;
+    assert_eq!(fs::read_to_string(kept).unwrap(), "# mine\n# long work\n");
 }
 
 #[test]

@@ -21,9 +21,9 @@ use crate::{
         prompt::{self, is_interactive, outlive_ctrl_c},
     },
     config::{
-        Policy,
+        Mode, Policy,
         load::{
-            self, Sources,
+            self, Loaded, Sources,
             file::{SettingsFile, private_folder},
         },
     },
@@ -47,11 +47,11 @@ pub(super) fn run(common: &Common) -> Result<ExitCode, Failed> {
     let sources = common.sources()?;
     let editor = editor(&sources.environment)?;
     let file = SettingsFile::open(&sources).map_err(Failed::usage)?;
-    let policy = load::load(&sources).ok().map(|loaded| loaded.config.policy);
+    let policy = load::load(&sources).ok().map(|Loaded { config, .. }| (config.policy, config.mode));
     let before = if file.exists() { file.text() } else { FRESH };
     let copy = copy(file.path(), before)?;
     loop {
-        open(&editor, copy.path())?;
+        open(&editor, copy.path()).map_err(|failed| with_text(failed, copy.path(), before))?;
         let after = read(copy.path(), &editor)?;
         if after == before {
             writeln!(anstream::stderr(), "nothing was changed in {}", file.path().display())?;
@@ -73,6 +73,17 @@ pub(super) fn run(common: &Common) -> Result<ExitCode, Failed> {
     }
 }
 
+/// Keeps what was written before the editor failed, and says where.
+fn with_text(failed: Failed, copy: &Path, before: &str) -> Failed {
+    match fs::read(copy) {
+        Ok(text) if text != before.as_bytes() => match keep(copy) {
+            Ok(kept) => Failed { error: anyhow!("{:#}; {kept}", failed.error), ..failed },
+            Err(lost) => lost,
+        },
+        Ok(_) | Err(_) => failed,
+    }
+}
+
 /// Reads what the editor has left.
 fn read(copy: &Path, editor: &str) -> Result<String, Failed> {
     fs::read_to_string(copy).map_err(|error| {
@@ -86,10 +97,10 @@ fn read(copy: &Path, editor: &str) -> Result<String, Failed> {
 }
 
 /// Says what may keep the new text from being felt, or makes a key of it known.
-fn warn(sources: &Sources, policy: Option<&Policy>) -> Result<(), Failed> {
+fn warn(sources: &Sources, before: Option<&(Policy, Mode)>) -> Result<(), Failed> {
     // What is wrong elsewhere is not of this text.
     if let Ok(loaded) = load::load(sources)
-        && Some(&loaded.config.policy) != policy
+        && before.is_none_or(|(policy, mode)| (policy, mode) != (&loaded.config.policy, &loaded.config.mode))
     {
         felt::warn_of_refusal(&loaded)?;
     }

@@ -142,7 +142,8 @@ fn write(common: &Common, key: &str, file: &SettingsFile, change: &Change) -> Re
         {
             writeln!(err, "warning: {half}")?;
         }
-        is_refused = key.split('.').next() == Some("policy") && felt::warn_of_refusal(&loaded)?;
+        // The policy is told of the mode too.
+        is_refused = sections::is_live(key) && felt::warn_of_refusal(&loaded)?;
     }
     if is_secret(key) && change.after.is_some() {
         felt::warn_of_readers(file.path())?;

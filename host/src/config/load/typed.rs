@@ -19,9 +19,9 @@ pub(super) fn value(key: &str, text: &str) -> Result<Value, String> {
     match at(&defaults, key) {
         // A name of a policy's own: what YAML makes of it.
         None => Ok(yaml(text).filter(|value| !is_changed(value, text)).unwrap_or_else(|| text.into())),
+        _ if text == "null" => Ok(Value::Null),
         Some(Value::Array(_)) => list(text),
         Some(Value::Object(_)) => braces(text),
-        _ if text == "null" => Ok(Value::Null),
         Some(Value::Bool(_)) => Ok(switch(text).map_or_else(|| text.into(), Value::Bool)),
         Some(Value::Number(_)) => Ok(yaml(text).filter(Value::is_number).unwrap_or_else(|| text.into())),
         Some(Value::Null) if key == "policy.shadow" && text.starts_with('{') => braces(text),
@@ -100,6 +100,8 @@ mod tests {
             ("server.version", "0.20", json!("0.20")),
             ("openrouter.title", "[mine] 7", json!("[mine] 7")),
             ("openrouter.title", "null", json!(null)),
+            ("server.client_keys", "null", json!(null)),
+            ("policy.settings", "null", json!(null)),
             ("failover.deadline", "90", json!("90")),
             ("cache.ttl_hours", "0.5", json!(0.5)),
             ("server.origins", "https://a, b", json!(["https://a", "b"])),

@@ -40,6 +40,11 @@ pub(super) fn plain(words: &str, text: &str, place: Option<(usize, usize)>) -> S
     if says("tab character") || (says("cannot start any token") && met == Some('\t')) {
         return "indent with spaces, not with tabs".to_owned();
     }
+    if let Some(bracket @ (']' | '}')) = met.filter(|_| says("expected node content")) {
+        return format!(
+            "this `{bracket}` closes nothing, or something is missing before it: mend it, or put the text in quotes"
+        );
+    }
     PLAIN.iter().find(|(part, _)| says(part)).map_or(words, |(_, plain)| plain).to_owned()
 }
 
@@ -62,6 +67,8 @@ mod tests {
             ("a:\nport 1\nmode:\n", (3, 1), "there is a key without a colon"),
             ("a: [1\n", (2, 1), "a list that begins with `[`"),
             ("a: [\n", (2, 1), "something is missing before this"),
+            ("a: ]\n", (1, 4), "this `]` closes nothing"),
+            ("}\n", (1, 1), "this `}` closes nothing"),
             ("a: {b: 1\n", (2, 1), "what begins with `{`"),
             ("a:\n  - b\n  c: 1\n", (3, 3), "this is no item of the list"),
             ("a:\n  b: 1\n c: 2\n", (3, 2), "this does not go on with what is before it"),
