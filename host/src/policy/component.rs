@@ -103,6 +103,11 @@ pub fn check_and_compile(engine: &Arc<Engine>, bytes: &[u8], steps: &Steps) -> R
 
 /// Wraps a core module that carries the contract's types into a component.
 pub fn wrap(module: &[u8]) -> Result<Vec<u8>, Refused> {
+    // The encoder takes it for whole, and panics where it is cut short.
+    wasmtime::Module::validate(&wasmtime::Engine::default(), module).map_err(|error| Refused {
+        phase: Phase::Parse,
+        reason: format!("it is no sound WebAssembly module ({error:#}); build it or copy it again"),
+    })?;
     wit_component::ComponentEncoder::default()
         .validate(true)
         .module(module)
