@@ -173,7 +173,7 @@ impl App {
             shutdown.await;
             stopping.cancel();
         });
-        let listener = Accepted(listener);
+        let listener = Accepted::new(listener)?;
         let service = self.router.into_make_service_with_connect_info::<Ends>();
         let tls = self.certificate.as_ref().map(Certificate::server).transpose()?;
         let stopped = stop.clone().cancelled_owned();

@@ -33,28 +33,28 @@ pub struct Access {
     pub admin_key: Option<Secret>,
 }
 
-/// Both ends of a connection.
+/// Who is at the other end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ends {
-    /// Who connected.
+    /// Its address.
     pub peer: SocketAddr,
-    /// Where it did; none if the system does not tell.
-    pub local: Option<SocketAddr>,
+    /// The one address that the router listens on; none if it listens on all, where this
+    /// machine has the loopback, and another peer of its address may be any forwarder.
+    pub bound: Option<IpAddr>,
 }
 
 impl Ends {
-    /// Returns where the peer is. Who comes from the very address that it has reached is
-    /// this machine, as who comes by the loopback is.
-    fn peer(&self) -> IpAddr {
+    /// Tells whether it is this machine: by the loopback, or by the one address that it has
+    /// to reach the router at.
+    fn is_here(&self) -> bool {
         let peer = self.peer.ip().to_canonical();
-        let is_own = self.local.is_some_and(|local| local.ip().to_canonical() == peer);
-        if is_own { Ipv4Addr::LOCALHOST.into() } else { peer }
+        peer.is_loopback() || self.bound.is_some_and(|bound| bound.to_canonical() == peer)
     }
 }
 
 /// Lets clients in, or tells them why not.
 pub(super) async fn clients(State(api): State<Api>, ends: ConnectInfo<Ends>, request: Request, next: Next) -> Response {
-    match api.0.access.client(ends.peer(), request.headers()) {
+    match api.0.access.client(&ends, request.headers()) {
         Ok(()) => next.run(request).await,
         Err(error) => error.respond(Protocol::of(&request)),
     }
@@ -67,16 +67,19 @@ pub(super) async fn operators(
     request: Request,
     next: Next,
 ) -> Response {
-    match api.0.access.operator(ends.peer(), request.headers()) {
+    match api.0.access.operator(&ends, request.headers()) {
         Ok(()) => next.run(request).await,
         Err(error) => error.respond(Protocol::Ollama),
     }
 }
 
 impl Access {
-    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Result<(), Error> {
+    fn client(&self, ends: &Ends, headers: &HeaderMap) -> Result<(), Error> {
         if self.client_keys.is_empty() {
-            return if self.allow.permits(peer) { Ok(()) } else { Err(forbidden(peer)) };
+            let peer = ends.peer.ip();
+            // This machine may do by its address what it may by the loopback.
+            let is_let_in = || ends.is_here() && self.allow.permits(Ipv4Addr::LOCALHOST.into());
+            return if self.allow.permits(peer) || is_let_in() { Ok(()) } else { Err(forbidden(peer)) };
         }
         match key(headers) {
             Some(key) if self.client_keys.iter().any(|known| same(known, &key)) => Ok(()),
@@ -88,14 +91,14 @@ impl Access {
         }
     }
 
-    fn operator(&self, peer: IpAddr, headers: &HeaderMap) -> Result<(), Error> {
+    fn operator(&self, ends: &Ends, headers: &HeaderMap) -> Result<(), Error> {
         match &self.admin_key {
             Some(known) if key(headers).is_some_and(|key| same(known, &key)) => Ok(()),
             Some(_) => Err(Error::new(
                 StatusCode::UNAUTHORIZED,
                 "this route wants server.admin_key as `Authorization: Bearer`",
             )),
-            None if peer.to_canonical().is_loopback() => Ok(()),
+            None if ends.is_here() => Ok(()),
             None => Err(Error::new(
                 StatusCode::FORBIDDEN,
                 "this route answers only on the router's own machine; set server.admin_key to use it from elsewhere",
@@ -156,34 +159,41 @@ mod tests {
     const NEAR: &str = "192.168.1.7";
     const HERE: &str = "::ffff:127.0.0.1";
 
+    /// A peer of a router that listens on all addresses.
+    fn at(peer: &str) -> Ends {
+        Ends { peer: SocketAddr::new(peer.parse().unwrap(), 4000), bound: None }
+    }
+
     fn client(access: &Access, peer: &str, headers: &HeaderMap) -> u16 {
-        access
-            .client(peer.parse().unwrap(), headers)
-            .map_or_else(|e| e.respond(Protocol::Ollama).status().as_u16(), |()| 200)
+        access.client(&at(peer), headers).map_or_else(|e| e.respond(Protocol::Ollama).status().as_u16(), |()| 200)
     }
 
     fn operator(access: &Access, peer: &str, headers: &HeaderMap) -> u16 {
-        access
-            .operator(peer.parse().unwrap(), headers)
-            .map_or_else(|e| e.respond(Protocol::Ollama).status().as_u16(), |()| 200)
+        access.operator(&at(peer), headers).map_or_else(|e| e.respond(Protocol::Ollama).status().as_u16(), |()| 200)
     }
 
     #[test]
-    fn who_comes_from_the_address_that_it_has_reached_is_this_machine() {
-        let peer = |peer: &str, local: &str| {
-            let ends = Ends { peer: peer.parse().unwrap(), local: local.parse().ok() };
-            ends.peer().to_string()
+    fn who_comes_from_the_one_address_that_is_listened_on_is_this_machine() {
+        let seen = |peer: &str, bound: &str| {
+            let ends = Ends { peer: peer.parse().unwrap(), bound: bound.parse().ok() };
+            let only = Access { allow: serde_json::from_str(r#"["192.168.1.0/24"]"#).unwrap(), ..access(&[], None) };
+            let (open, none) = (access(&[], None), HeaderMap::new());
+            [open.operator(&ends, &none), open.client(&ends, &none), only.client(&ends, &none)]
+                .map(|let_in| let_in.is_ok())
         };
-        let seen = [
-            peer("192.168.1.7:4000", "192.168.1.7:11434"),
-            peer("[::ffff:192.168.1.7]:4000", "192.168.1.7:11434"),
-            peer("[fd00::2]:4000", "[fd00::2]:11434"),
-            peer("192.168.1.8:4000", "192.168.1.7:11434"),
-            peer("[::ffff:203.0.113.7]:4000", "[::ffff:192.168.1.7]:11434"),
-            peer("203.0.113.7:4000", ""),
+        let rows = [
+            (seen("192.168.1.7:4000", "192.168.1.7"), [true, true, true]),
+            (seen("[::ffff:192.168.1.7]:4000", "192.168.1.7"), [true, true, true]),
+            (seen("203.0.113.7:4000", "203.0.113.7"), [true, true, false]),
+            (seen("192.168.1.8:4000", "192.168.1.7"), [false, true, true]),
+            (seen("203.0.113.8:4000", "203.0.113.7"), [false, false, false]),
+            // A router that listens on all addresses knows this machine by the loopback alone.
+            (seen("192.168.1.7:4000", ""), [false, true, true]),
+            (seen("203.0.113.7:4000", ""), [false, false, false]),
         ];
-        let here = "127.0.0.1";
-        assert_eq!(seen, [here, here, here, "192.168.1.8", "203.0.113.7", "203.0.113.7"]);
+        for (place, (seen, expected)) in rows.into_iter().enumerate() {
+            assert_eq!(seen, expected, "row {place}");
+        }
     }
 
     #[test]
